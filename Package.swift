@@ -1,0 +1,75 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let package = Package(
+  name: "signet",
+  platforms: [.macOS(.v15), .iOS(.v18)],
+  products: [
+    .library(name: "Signet", targets: ["Signet"]),
+    .executable(name: "signet", targets: ["SignetCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // MARK: 1 Runtime: everything a deployed model needs; links libc, Dispatch and Swift's own libraries only
+    // Bits and floats in, numbers out; the caller owns memory and threads.
+    .target(name: "CSignetKernels"),
+    // Compact model format and packed engine.
+    .target(name: "Signet", dependencies: ["CSignetKernels"], swiftSettings: strict),
+
+    // MARK: 2 Data: files to batches; no gradients here
+    .target(
+      name: "SignetData",
+      dependencies: ["Signet", "CTurboJPEG", "CPNG", "CZlib"],
+      swiftSettings: strict),
+
+    // MARK: 3 Training: batches to checkpoint to compact model
+    .target(
+      name: "SignetTraining",
+      dependencies: ["Signet", "CSignetKernels", "CBLAS"],
+      swiftSettings: strict),
+
+    // MARK: 4 Command line: parses, wires, prints; holds no algorithm
+    .executableTarget(
+      name: "SignetCLI",
+      dependencies: [
+        "Signet", "SignetData", "SignetTraining", "Yams",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
+      swiftSettings: strict),
+
+    // MARK: System libraries
+    .systemLibrary(
+      name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+    .systemLibrary(
+      name: "CPNG", pkgConfig: "libpng",
+      providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // MARK: Tests
+    .testTarget(
+      name: "SignetTests", dependencies: ["Signet", "CSignetKernels"], swiftSettings: strict),
+    .testTarget(
+      name: "SignetDataTests", dependencies: ["SignetData", "Signet"], swiftSettings: strict),
+    .testTarget(
+      name: "SignetTrainingTests", dependencies: ["SignetTraining", "Signet"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["SignetCLI", "Signet"],
+      swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)
