@@ -2,8 +2,8 @@
 """One whole training step of a full-precision block, with groups, a stride, padding and a bias.
 
 BatchNorm -> conv 5x5, stride 2, padding 2, 2 groups (4 -> 6), bias -> ReLU -> global average -> softmax
-cross-entropy (batch mean); one Adam step, nothing clipped. The input is 8 x 7, so the last window of a row
-ends in the padding and the last window of a column does not.
+cross-entropy (batch mean); one Adam step, nothing clipped. The input is 8 x 7: along the width the windows
+use the padding up, along the height the last row of padding is never read.
 """
 
 import numpy as np
