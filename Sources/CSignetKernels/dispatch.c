@@ -1,1 +1,66 @@
-#include "CSignetKernels.h"
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of kernels: one cell for each ISA, present if this build and this machine have it.
+
+#include "include/CSignetKernels.h"
+
+extern const sk_kernels sk_kernels__scalar;
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+extern const sk_kernels sk_kernels__avx2;
+extern const sk_kernels sk_kernels__avx512;
+
+// The operating system must save the registers as well: XCR0 bits 1-2 for ymm, and 5-7 for zmm.
+static uint64_t saved_registers(void) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_OSXSAVE)) return 0;
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return ((uint64_t)high << 32) | low;
+}
+
+static int has_avx2(void) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx & bit_FMA) || !(ecx & bit_POPCNT)) return 0;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || !(ebx & bit_AVX2)) return 0;
+  return (saved_registers() & 0x6) == 0x6;
+}
+
+static int has_avx512(void) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!has_avx2() || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
+  const unsigned needed = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+  return (ebx & needed) == needed && (ecx & bit_AVX512VPOPCNTDQ) && (saved_registers() & 0xE6) == 0xE6;
+}
+#elif defined(__aarch64__)
+extern const sk_kernels sk_kernels__neon;
+#endif
+
+const sk_kernels *sk_kernels_for(sk_isa isa) {
+  switch (isa) {
+    case SK_ISA_SCALAR:
+      return &sk_kernels__scalar;
+#if defined(__x86_64__)
+    case SK_ISA_AVX2:
+      return has_avx2() ? &sk_kernels__avx2 : 0;
+    case SK_ISA_AVX512:
+      return has_avx512() ? &sk_kernels__avx512 : 0;
+    case SK_ISA_NEON:
+      return 0;
+#elif defined(__aarch64__)
+    case SK_ISA_NEON:
+      return &sk_kernels__neon;
+    case SK_ISA_AVX2:
+    case SK_ISA_AVX512:
+      return 0;
+#else
+    case SK_ISA_AVX2:
+    case SK_ISA_AVX512:
+    case SK_ISA_NEON:
+      return 0;
+#endif
+  }
+  return 0;
+}

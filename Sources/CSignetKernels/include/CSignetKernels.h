@@ -1,2 +1,240 @@
 // SPDX-License-Identifier: Apache-2.0
-#pragma once
+//
+// Kernels of Signet: bits and floats in, numbers out. The caller owns all memory and all threads.
+//
+// Bit 1 is +1, bit 0 is -1. A pixel's channels are packed into 32-bit words, low bit first. Bits past the
+// last channel are 0 in both operands, so dot = K - 2*popcount(a ^ b), with K the true count, needs no mask.
+//
+// Images are NHWC. Every kernel works on a range of pixels or rows, so that a caller can split the work; the
+// result never depends on how it was split, nor on the ISA: floats are combined with fused multiply-adds in
+// one fixed order, 16 lanes at a time, whatever the width of the machine's registers.
+#ifndef SIGNET_KERNELS_H
+#define SIGNET_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What is not marked is a pointer that must not be null.
+#pragma clang assume_nonnull begin
+
+/// Output channels that one vector holds.
+#define SK_LANES 16
+/// The largest number of planes that an activation may have.
+#define SK_MAX_PLANES 4
+
+/// A sliding window over an image; sizes in pixels.
+typedef struct sk_window {
+  int32_t in_height, in_width;
+  int32_t out_height, out_width;
+  int32_t kernel_height, kernel_width;
+  int32_t stride_height, stride_width;
+  int32_t pad_top, pad_left;
+} sk_window;
+
+/// Up to 16 consecutive channels that one vector computes, and where they go.
+typedef struct sk_block {
+  uint32_t channel;   ///< first channel
+  uint32_t count;     ///< channels in use, 0...16; the lanes behind them give bit 0 and are not stored
+  uint32_t position;  ///< index of the 16-bit half word that receives the block's bits
+} sk_block;
+
+/// What a binary convolution writes.
+typedef enum __attribute__((enum_extensibility(closed))) sk_output_kind {
+  SK_OUTPUT_ACCUMULATORS __attribute__((swift_name("accumulators"))) = 0,  ///< int32 [pixel][channels]
+  SK_OUTPUT_REALS __attribute__((swift_name("reals"))) = 1,         ///< float [pixel][channels], accumulator * unit
+  SK_OUTPUT_CODES __attribute__((swift_name("codes"))) = 2,         ///< bits [pixel][planes][halves]: the residual code of the level
+  SK_OUTPUT_LEVELS __attribute__((swift_name("levels"))) = 3         ///< bits [pixel][levels][halves]: one plane for each level, for pooling
+} sk_output_kind;
+
+/// Where results go, and how an accumulator becomes a level.
+///
+/// Level j of channel c is reached if (uint32)(acc - low[j][c]) < width[j][c]: a cyclic interval of integers.
+/// Level sets are nested, so the code is their count; plane m of M is the parity of the levels that are
+/// multiples of 2^(M-m).
+typedef struct sk_output {
+  sk_output_kind kind;
+  uint32_t planes;        ///< planes of the code, 1...SK_MAX_PLANES
+  uint32_t pixel_stride;  ///< elements (accumulators, reals) or 16-bit halves (codes, levels) between pixels
+  uint32_t plane_stride;  ///< 16-bit halves between planes
+  float unit;             ///< what an accumulator of 1 stands for
+  void *data;
+  const int32_t *_Nullable low;     ///< [levels][blocks * 16]
+  const uint32_t *_Nullable width;  ///< [levels][blocks * 16]
+} sk_output;
+
+/// A convolution of +-1 activations, in `planes` weighted planes, with +-1 weights: one group of channels.
+///
+/// acc(pixel, c) = base[class of pixel][c] - 2 * sum_m plane_weights[m] * popcount(activation_m ^ weight_c).
+/// Taps outside the image read `zeros`; `base` takes back what they add, so that padding contributes 0.
+typedef struct sk_binary_convolution {
+  sk_window window;
+  const uint32_t *input;   ///< [N][in_height][in_width][pixel_words], at the group's first word of plane 0
+  const uint32_t *zeros;   ///< pixel_words words of 0
+  uint32_t pixel_words;    ///< words from one pixel to the next
+  uint32_t plane_words;    ///< words from one plane of a pixel to the next
+  uint32_t words;          ///< words of the group in one plane
+  uint32_t planes;         ///< 1...SK_MAX_PLANES
+  const int32_t *plane_weights;  ///< [planes]; a single plane's weight must be 1
+  const uint32_t *panel;         ///< [block][tap][word][16]
+  const sk_block *blocks;        ///< [block_count]
+  uint32_t block_count;
+  const int32_t *base;           ///< [border class][block_count * 16]
+  const uint16_t *row_class;     ///< [out_height]
+  const uint16_t *column_class;  ///< [out_width]
+  uint32_t column_classes;
+  sk_output output;
+} sk_binary_convolution;
+
+/// A convolution of reals: one group of channels, with an optional bias and slope for negative results.
+///
+/// v = bias[c]; v = fma(x, w, v) over taps in row-major order, then channels; taps outside the image count as
+/// x = 0. The result is v >= 0 ? v : slope[c] * v.
+typedef struct sk_float_convolution {
+  sk_window window;
+  const float *input;     ///< [N][in_height][in_width][pixel_stride], at the group's first channel
+  const float *zeros;     ///< channels floats of 0
+  uint32_t pixel_stride;  ///< floats from one pixel to the next
+  uint32_t channels;      ///< input channels of the group
+  const float *panel;     ///< [block][tap][channel][16]
+  const sk_block *blocks;
+  uint32_t block_count;
+  const float *bias;              ///< [block_count * 16]
+  const float *_Nullable slope;   ///< [block_count * 16], or null for no activation function
+  float *output;                  ///< [pixel][output_stride]
+  uint32_t output_stride;
+} sk_float_convolution;
+
+/// Turns rows of reals into residual codes: z = fma(scale, x, shift), then plane by plane the sign of what is left.
+typedef struct sk_encode {
+  const float *input;     ///< [row][channels]
+  uint32_t channels;
+  const float *_Nullable scale;  ///< [channels], or null for z = x
+  const float *_Nullable shift;  ///< [channels]
+  const float *betas;     ///< [planes], subtracted after each plane
+  uint32_t planes;
+  const sk_block *blocks;
+  uint32_t block_count;
+  uint16_t *output;       ///< [row][pixel_stride halves]
+  uint32_t pixel_stride;
+  uint32_t plane_stride;
+  uint16_t *_Nullable mask;  ///< bits of |z| <= 1, [row][plane_stride halves], or null
+} sk_encode;
+
+/// Max-pool of levels, followed by the code of what is left.
+///
+/// A level of the pooled pixel is reached if any pixel in the window reached it; channels whose bit in
+/// `inverted` is set are pooled as their complement (the smallest level, for a falling function).
+typedef struct sk_level_pool {
+  sk_window window;
+  const uint32_t *input;     ///< [N][in_height][in_width][levels][words]
+  const uint32_t *inverted;  ///< [words]
+  uint32_t words;
+  uint32_t planes;           ///< of the output; levels = 2^planes - 1
+  uint32_t *output;          ///< [pixel][planes][words]
+} sk_level_pool;
+
+/// Max-pool of reals; taps outside the image are left out.
+typedef struct sk_float_pool {
+  sk_window window;
+  const float *input;  ///< [N][in_height][in_width][channels]
+  uint32_t channels;
+  float *output;       ///< [pixel][channels]
+  uint8_t *_Nullable chosen;  ///< the tap of the maximum (the first one of equals), or null
+} sk_float_pool;
+
+/// Writes the operands of a convolution's gradient as a matrix of patches, one row an output pixel.
+typedef struct sk_patches {
+  sk_window window;
+  const float *_Nullable reals;    ///< [N][in_height][in_width][pixel_stride], at the group's first channel
+  const uint32_t *_Nullable bits;  ///< the same in bits, planes as in sk_binary_convolution; used if reals is null
+  uint32_t pixel_stride;           ///< floats or words from one pixel to the next
+  uint32_t plane_words;
+  uint32_t planes;
+  uint32_t channels;               ///< of the group
+  const float *_Nullable betas;    ///< [planes]: value of a bit in each plane
+} sk_patches;
+
+/// Adds patches back onto the image they came from: the gradient of a convolution's input.
+typedef struct sk_unpatch {
+  sk_window window;
+  const float *patches;   ///< [output pixel of the images][taps * channels]
+  uint32_t channels;      ///< of the group
+  float *output;          ///< [N][in_height][in_width][pixel_stride], at the group's first channel
+  uint32_t pixel_stride;
+  const uint32_t *_Nullable mask;  ///< straight-through mask, at the group's first word, or null
+  uint32_t mask_stride;            ///< words from one pixel to the next
+} sk_unpatch;
+
+/// One step of Adam with decoupled clipping and the bipolar or L2 term.
+typedef struct sk_adam {
+  float step_size;      ///< learning rate / (1 - beta1^t)
+  float beta1, beta2;
+  float second_correction;  ///< 1 / sqrt(1 - beta2^t)
+  float epsilon;
+  float decay;          ///< added to the gradient: decay * weight (negative for the bipolar regulariser)
+  float clip;           ///< weights are kept in [-clip, clip]; infinite for none
+} sk_adam;
+
+/// Kinds of instruction sets that kernels are written for.
+typedef enum __attribute__((enum_extensibility(closed))) sk_isa {
+  SK_ISA_SCALAR __attribute__((swift_name("scalar"))) = 0,
+  SK_ISA_AVX2 __attribute__((swift_name("avx2"))) = 1,
+  SK_ISA_AVX512 __attribute__((swift_name("avx512"))) = 2,
+  SK_ISA_NEON __attribute__((swift_name("neon"))) = 3
+} sk_isa;
+
+/// The kernels of one instruction set.
+typedef struct sk_kernels {
+  sk_isa isa;
+  /// Output pixels [begin, end) of the whole batch; `scratch` holds taps * SK_MAX_ROWS pointers.
+  void (*binary_convolution)(const sk_binary_convolution *, size_t begin, size_t end, const void *_Nullable *_Nonnull scratch);
+  void (*float_convolution)(const sk_float_convolution *, size_t begin, size_t end, const void *_Nullable *_Nonnull scratch);
+  /// Rows [begin, end).
+  void (*encode)(const sk_encode *, size_t begin, size_t end);
+  void (*level_pool)(const sk_level_pool *, size_t begin, size_t end);
+  void (*float_pool)(const sk_float_pool *, size_t begin, size_t end);
+  /// y = fma(scale[c], x, shift[c]) on `rows` rows.
+  void (*affine)(const float *x, const float *scale, const float *shift, float *y, size_t rows, size_t channels);
+  /// y = x >= 0 ? x : slope[c] * x.
+  void (*prelu)(const float *x, const float *slope, float *y, size_t rows, size_t channels);
+  /// out[c] = sum over rows of x, in order.
+  void (*column_sums)(const float *x, float *out, size_t rows, size_t channels);
+
+  // Training.
+  /// sum[c] and square[c] of x - pivot[c] over the rows.
+  void (*moments)(const float *x, const float *pivot, float *sum, float *square, size_t rows, size_t channels);
+  /// The sum of |residual| after `planes` planes of z = fma(scale, x, shift).
+  float (*residual_magnitude)(const float *x, const float *scale, const float *shift, const float *betas, size_t planes,
+                              size_t rows, size_t channels);
+  /// dx = x > 0 ? dy : slope * dy; adds sum over rows of (x > 0 ? 0 : x * dy) to slope_gradient.
+  void (*prelu_backward)(const float *x, const float *slope, const float *dy, float *dx, float *slope_gradient, size_t rows,
+                         size_t channels);
+  /// sum[c] = sum of dz, product[c] = sum of dz * (x - mean[c]).
+  void (*norm_gradient_sums)(const float *x, const float *dz, const float *mean, float *sum, float *product, size_t rows,
+                             size_t channels);
+  /// dx = gain[c] * dz + slope[c] * (x - mean[c]) + offset[c].
+  void (*norm_gradient)(const float *x, const float *dz, const float *mean, const float *gain, const float *slope,
+                        const float *offset, float *dx, size_t rows, size_t channels);
+  /// Rows [begin, end) of the patch matrix, counted over the whole batch.
+  void (*patches)(const sk_patches *, size_t begin, size_t end, float *output);
+  /// Images [begin, end); patches start at the first of them.
+  void (*unpatch)(const sk_unpatch *, size_t begin, size_t end);
+  /// Images [begin, end) of the gradient of float_pool.
+  void (*float_pool_backward)(const sk_window *, const uint8_t *chosen, const float *dy, float *dx, size_t channels,
+                              size_t begin, size_t end);
+  /// Updates weights; returns how many signs changed.
+  size_t (*adam)(const sk_adam *, float *weights, const float *gradient, float *first, float *second, size_t count);
+
+  // Peaks: run the core instruction mix on registers, `rounds` times; return the multiply-adds done.
+  double (*peak_binary)(size_t rounds);
+  double (*peak_float)(size_t rounds);
+} sk_kernels;
+
+/// The kernels of an instruction set, or null if this build or this machine doesn't have it.
+const sk_kernels *_Nullable sk_kernels_for(sk_isa isa);
+
+/// Pointers that a convolution's scratch must hold, for each tap of the kernel.
+#define SK_MAX_ROWS 8
+
+#pragma clang assume_nonnull end
+#endif

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every kernel, compiled for the ISA of the including file, and the table that names them.
+
+#include "../vector.h"
+
+#include "../binary_convolution/portable.h"
+#include "../float_convolution/portable.h"
+#include "../encode/portable.h"
+#include "../pool/portable.h"
+#include "../training/elementwise.h"
+#include "../training/patches.h"
+#include "../training/adam.h"
+#include "../peak.h"
+
+const sk_kernels SK_NAME(sk_kernels) = {
+    .isa = SK_ISA,
+    .binary_convolution = SK_NAME(binary_convolution),
+    .float_convolution = SK_NAME(float_convolution),
+    .encode = SK_NAME(encode),
+    .level_pool = SK_NAME(level_pool),
+    .float_pool = SK_NAME(float_pool),
+    .affine = SK_NAME(affine),
+    .prelu = SK_NAME(prelu),
+    .column_sums = SK_NAME(column_sums),
+    .moments = SK_NAME(moments),
+    .residual_magnitude = SK_NAME(residual_magnitude),
+    .prelu_backward = SK_NAME(prelu_backward),
+    .norm_gradient_sums = SK_NAME(norm_gradient_sums),
+    .norm_gradient = SK_NAME(norm_gradient),
+    .patches = SK_NAME(patches),
+    .unpatch = SK_NAME(unpatch),
+    .float_pool_backward = SK_NAME(float_pool_backward),
+    .adam = SK_NAME(adam),
+    .peak_binary = SK_NAME(peak_binary),
+    .peak_float = SK_NAME(peak_float),
+};

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// AVX-512 with VPOPCNTDQ: a vector of 16 lanes is one zmm register. 6 rows x 4 vectors are 24 sums, 4 weights and
+// an activation: 29 of 32 registers.
+#if defined(__x86_64__)
+#pragma clang attribute push(                                                                                          \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx2,fma,popcnt"))), \
+    apply_to = function)
+#define SK_NAME(name) name##__avx512
+#define SK_ISA SK_ISA_AVX512
+#define SK_ROWS 6
+#define SK_VECTORS 4
+#define SK_POPCOUNT(x) __builtin_elementwise_popcount(x)
+#define SK_REGISTER(x) "+v"(x)
+#include "all_kernels.h"
+#pragma clang attribute pop
+#endif

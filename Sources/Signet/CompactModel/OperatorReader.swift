@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Reads one operator of a file: its sizes checked against what flows in, its tensors against its sizes.
+struct OperatorReader {
+  let entry: Operator
+  let tensors: TensorArchive
+  let input: Program.Flow
+
+  private var shape: FeatureShape { input.shape }
+
+  private func failure(_ text: String) -> ModelFormatError {
+    ModelFormatError(
+      .badMetadata, "operator “\(entry.name)” (\(entry.op.rawValue)): \(text); export the model again",
+      path: tensors.path)
+  }
+
+  func read() throws -> (Program.Operation, Program.Flow) {
+    switch entry.op {
+    case .convolution: return try convolution()
+    case .binaryConvolution: return try binaryConvolution()
+    case .prelu, .relu:
+      try requireReals()
+      let slope =
+        entry.op == .relu
+        ? Array(repeating: Float(0), count: shape.channels) : try finite("slope", [shape.channels])
+      return (.activation(slope: slope), reals(shape))
+    case .maxPool: return try maxPool()
+    case .averagePool:
+      try requireReals()
+      return (.averagePool, reals(FeatureShape(height: 1, width: 1, channels: shape.channels)))
+    case .affine:
+      try requireReals()
+      return (
+        .affine(
+          scale: try finite("scale", [shape.channels]), shift: try finite("shift", [shape.channels])),
+        reals(shape)
+      )
+    case .binarize: return try binarize()
+    case .threshold: return try threshold()
+    case .scale:
+      try requireReals()
+      return (.scale(try finite("factor", [1])[0]), reals(shape))
+    }
+  }
+
+  private func reals(_ shape: FeatureShape) -> Program.Flow { .reals(shape, unit: nil, bound: 0) }
+
+  private func requireReals() throws {
+    guard case .reals = input else { throw failure("it reads reals, but bits flow in") }
+  }
+
+  private func finite(_ part: String, _ shape: [Int]) throws -> [Float] {
+    let values = try tensors.floats("\(entry.name).\(part)", shape: shape)
+    guard values.allSatisfy(\.isFinite) else {
+      throw failure("tensor “\(part)” holds a value that is not finite")
+    }
+    return values
+  }
+
+  private func window(rounding: Window.Rounding) throws -> Window {
+    func pair(_ values: [Int]?, _ fallback: Int, _ what: String) throws -> (Int, Int) {
+      guard let values else { return (fallback, fallback) }
+      guard values.count == 2 else { throw failure("“\(what)” must have two numbers") }
+      return (values[0], values[1])
+    }
+    guard entry.kernel != nil else { throw failure("“kernel” is missing") }
+    let kernel = try pair(entry.kernel, 1, "kernel")
+    guard
+      let window = Window(
+        input: shape, kernel: kernel, stride: try pair(entry.stride, 1, "stride"),
+        padding: try pair(entry.padding, 0, "padding"), rounding: rounding)
+    else { throw failure("a \(kernel.0)×\(kernel.1) window does not fit an input of \(shape)") }
+    return window
+  }
+
+  private func convolutionSizes() throws -> (window: Window, filters: Int, groups: Int, output: FeatureShape)
+  {
+    let window = try window(rounding: .down)
+    let groups = entry.groups ?? 1
+    guard let filters = entry.filters, filters > 0, filters < 1 << 24 else {
+      throw failure("“filters” is missing or not positive")
+    }
+    guard groups > 0, shape.channels % groups == 0, filters % groups == 0 else {
+      throw failure("\(groups) groups do not divide \(shape.channels) channels and \(filters) filters")
+    }
+    return (
+      window, filters, groups,
+      FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
+    )
+  }
+
+  private func convolution() throws -> (Program.Operation, Program.Flow) {
+    try requireReals()
+    let (window, filters, groups, output) = try convolutionSizes()
+    let weight = try finite(
+      "weight", [filters, window.kernelHeight, window.kernelWidth, shape.channels / groups])
+    return (
+      .convolution(window, groups: groups, weight: weight, bias: try finite("bias", [filters])), reals(output)
+    )
+  }
+
+  private func binaryConvolution() throws -> (Program.Operation, Program.Flow) {
+    guard case .codes(_, let planeWeights, let unit) = input else {
+      throw failure("it reads bits, but reals flow in")
+    }
+    let (window, filters, groups, output) = try convolutionSizes()
+    let (depth, overflow) = window.taps.multipliedReportingOverflow(by: shape.channels / groups)
+    let sum = planeWeights.reduce(0) { $0 + Int($1) }
+    // Accumulators must be exact as floats.
+    guard !overflow, depth < 1 << 24, depth * sum < 1 << 24 else {
+      throw failure("\(depth) products of weight \(sum) exceed 2²⁴")
+    }
+    let bits = try tensors.words("\(entry.name).weight", shape: [(filters * depth + 31) / 32])
+    return (
+      .binaryConvolution(window, groups: groups, bits: bits),
+      .reals(output, unit: unit, bound: Int32(depth * sum))
+    )
+  }
+
+  private func maxPool() throws -> (Program.Operation, Program.Flow) {
+    let window = try window(rounding: .up)
+    let output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: shape.channels)
+    switch input {
+    case .reals: return (.maxPool(window), reals(output))
+    case .codes(_, let planeWeights, let unit):
+      guard planeWeights.count == 1 else { throw failure("bits can be pooled with one plane only") }
+      let words = try tensors.words("\(entry.name).inverted", shape: [(shape.channels + 31) / 32])
+      let inverted = (0..<shape.channels).map { words[$0 / 32] >> UInt32($0 % 32) & 1 == 1 }
+      return (.codePool(window, inverted: inverted), .codes(output, planeWeights: planeWeights, unit: unit))
+    }
+  }
+
+  private func binarize() throws -> (Program.Operation, Program.Flow) {
+    try requireReals()
+    guard let planes = entry.planes, (1...4).contains(planes.count),
+      planes.allSatisfy({ (1...4096).contains($0) })
+    else { throw failure("“planes” must be 1 to 4 integers in 1…4096") }
+    let exponent = entry.exponent ?? 0
+    guard (-64...64).contains(exponent) else { throw failure("“exponent” is out of −64…64") }
+    guard planes.count > 1 || (planes == [1] && exponent == 0) else {
+      throw failure("a single plane has weight 1")
+    }
+    let unit = Float(sign: .plus, exponent: -exponent, significand: 1)
+    return (
+      .binarize(betas: planes.map { Float($0) * unit }),
+      .codes(shape, planeWeights: planes.map(Int32.init), unit: unit)
+    )
+  }
+
+  private func threshold() throws -> (Program.Operation, Program.Flow) {
+    guard case .reals(_, let unit?, let bound) = input, unit == 1 else {
+      throw failure("it reads accumulators of a binary convolution with one plane")
+    }
+    let name = "\(entry.name).interval"
+    let values: [Int32]
+    if tensors.tensors[name]?.type == .int16 {
+      values = try tensors.int16s(name, shape: [2, shape.channels]).map(Int32.init)
+    } else {
+      values = try tensors.int32s(name, shape: [2, shape.channels])
+    }
+    guard values.allSatisfy({ -bound <= $0 && $0 <= bound + 1 }) else {
+      throw failure("a threshold lies outside −\(bound)…\(bound + 1)")
+    }
+    return (
+      .threshold(low: Array(values[..<shape.channels]), high: Array(values[shape.channels...])),
+      .codes(shape, planeWeights: [1], unit: 1)
+    )
+  }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A compact model after its checks: operators with their tensors and shapes.
+package struct Program: Sendable {
+  /// What flows from one operator to the next.
+  package enum Flow: Hashable, Sendable {
+    /// Reals; `unit` is set where they are whole multiples of it, at most `bound` of them: accumulators.
+    case reals(FeatureShape, unit: Float?, bound: Int32)
+    /// Codes of planes with these weights, and the value of one unit.
+    case codes(FeatureShape, planeWeights: [Int32], unit: Float)
+
+    package var shape: FeatureShape {
+      switch self {
+      case .reals(let shape, _, _), .codes(let shape, _, _): shape
+      }
+    }
+  }
+
+  package enum Operation: Sendable {
+    case convolution(Window, groups: Int, weight: [Float], bias: [Float])
+    /// Weight bits, dense: bit ((filter·taps + tap)·C/groups + channel).
+    case binaryConvolution(Window, groups: Int, bits: [UInt32])
+    /// PReLU; all slopes 0 for ReLU.
+    case activation(slope: [Float])
+    case maxPool(Window)
+    /// Max-pool of codes with one plane; minimum where inverted.
+    case codePool(Window, inverted: [Bool])
+    case averagePool
+    case affine(scale: [Float], shift: [Float])
+    case binarize(betas: [Float])
+    case threshold(low: [Int32], high: [Int32])
+    case scale(Float)
+  }
+
+  package struct Node: Sendable {
+    package let name: String
+    package let kind: Operator.Kind
+    package let operation: Operation
+    package let input: Flow
+    package let output: Flow
+  }
+
+  package let nodes: [Node]
+  package let input: FeatureShape
+  package let outputs: Int
+
+  /// Checks operators and tensors against each other.
+  /// - Throws: ``ModelFormatError`` that names the operator.
+  package init(operators: [Operator], tensors: TensorArchive, input: FeatureShape) throws {
+    var flow = Flow.reals(input, unit: nil, bound: 0)
+    var nodes: [Node] = []
+    for entry in operators {
+      let reader = OperatorReader(entry: entry, tensors: tensors, input: flow)
+      let (operation, output) = try reader.read()
+      nodes.append(
+        Node(name: entry.name, kind: entry.op, operation: operation, input: flow, output: output))
+      flow = output
+    }
+    guard case .reals(let shape, _, _) = flow else {
+      throw ModelFormatError(
+        .badMetadata, "the last operator gives bits, not logits; export the model again", path: tensors.path)
+    }
+    self.nodes = nodes
+    self.input = input
+    outputs = shape.count
+  }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A program compiled for the kernels: operators fused into steps, weights laid out in panels.
+package struct Plan: Sendable {
+  package let steps: [any PlanStep]
+  package let input: FeatureShape
+  package let outputs: Int
+
+  /// Compiles a checked program.
+  ///
+  /// `convolution (prelu)`, `(affine) binarize`, `binary_convolution threshold (max_pool)` and
+  /// `binary_convolution (prelu) (max_pool) (affine) binarize` become one step each.
+  package init(_ program: Program) {
+    var compiler = PlanCompiler(nodes: program.nodes)
+    compiler.compile()
+    steps = compiler.steps
+    input = program.input
+    outputs = program.outputs
+  }
+
+  /// Bytes of the arena for a batch: the largest step's input, output and scratch.
+  package func arenaBytes(batch: Int) -> Int {
+    var widest = 0
+    var inputBytes = input.count * 4
+    for step in steps {
+      widest = max(
+        widest,
+        batchBytes(inputBytes, batch) + batchBytes(step.outputBytes, batch)
+          + batchBytes(step.scratchBytes, batch))
+      inputBytes = step.outputBytes
+    }
+    return widest
+  }
+
+  /// Bytes for a batch, rounded up to cache lines.
+  func batchBytes(_ bytes: Int, _ batch: Int) -> Int { (bytes * batch + 63) / 64 * 64 }
+}
+
+/// Turns nodes into steps, front to back.
+private struct PlanCompiler {
+  let nodes: [Program.Node]
+  var steps: [any PlanStep] = []
+  private var next = 0
+
+  init(nodes: [Program.Node]) {
+    self.nodes = nodes
+  }
+
+  mutating func compile() {
+    while next < nodes.count {
+      let node = nodes[next]
+      switch node.operation {
+      case .convolution(let window, let groups, let weight, let bias):
+        compileConvolution(node, window, groups, weight, bias)
+      case .binaryConvolution(let window, let groups, let bits):
+        compileBinaryConvolution(node, window, groups, bits)
+      case .affine(let scale, let shift):
+        if case .binarize(let betas)? = operation(at: next + 1) {
+          compileEncoder(nodes[next + 1], scale: scale, shift: shift, betas: betas)
+          next += 1
+        } else {
+          steps.append(
+            AffineStep(name: node.name, pixels: node.input.shape.pixels, scale: scale, shift: shift))
+        }
+      case .binarize(let betas):
+        compileEncoder(node, scale: [], shift: [], betas: betas)
+      case .activation(let slope):
+        steps.append(ActivationStep(name: node.name, pixels: node.input.shape.pixels, slope: slope))
+      case .maxPool(let window):
+        steps.append(MaxPoolStep(name: node.name, window: window, channels: node.input.shape.channels))
+      case .averagePool:
+        steps.append(
+          AveragePoolStep(
+            name: node.name, pixels: node.input.shape.pixels, channels: node.input.shape.channels))
+      case .scale(let factor):
+        steps.append(ScaleStep(name: node.name, count: node.input.shape.count, factor: factor))
+      case .threshold, .codePool:
+        // Both follow a binary convolution, which takes them in; the reader lets them stand nowhere else.
+        break
+      }
+      next += 1
+    }
+  }
+
+  private func operation(at index: Int) -> Program.Operation? {
+    index < nodes.count ? nodes[index].operation : nil
+  }
+
+  /// The layout that the next binary convolution reads.
+  private func layoutWanted(after index: Int, channels: Int) -> CodeLayout {
+    for node in nodes[(index + 1)...] {
+      if case .binaryConvolution(_, let groups, _) = node.operation {
+        return CodeLayout(channels: channels, groups: groups)
+      }
+    }
+    return CodeLayout(channels: channels)
+  }
+
+  private mutating func compileConvolution(
+    _ node: Program.Node, _ window: Window, _ groups: Int, _ weight: [Float], _ bias: [Float]
+  ) {
+    var slope: [Float]?
+    var name = node.name
+    if case .activation(let slopes)? = operation(at: next + 1) {
+      slope = slopes
+      name = node.name
+      next += 1
+    }
+    weight.withUnsafeBufferPointer { weights in
+      guard let base = weights.baseAddress else { return }
+      steps.append(
+        RealConvolutionStep(
+          name: name,
+          convolution: RealConvolution(
+            window: window, filters: bias.count, groups: groups, inputChannels: node.input.shape.channels,
+            weights: base, bias: bias, slope: slope)))
+    }
+  }
+
+  private mutating func compileEncoder(_ node: Program.Node, scale: [Float], shift: [Float], betas: [Float]) {
+    let shape = node.input.shape
+    let channels = shape.channels
+    steps.append(
+      EncodeStep(
+        name: node.name, pixels: shape.pixels,
+        encoder: Encoder(
+          layout: layoutWanted(after: next, channels: channels),
+          scale: scale.isEmpty ? Array(repeating: 1, count: channels) : scale,
+          shift: shift.isEmpty ? Array(repeating: 0, count: channels) : shift, betas: betas)))
+  }
+
+  private mutating func compileBinaryConvolution(
+    _ node: Program.Node, _ window: Window, _ groups: Int, _ bits: [UInt32]
+  ) {
+    guard case .codes(let shape, let planeWeights, let unit) = node.input else { return }
+    let filters = node.output.shape.channels
+    let words = BitTensor.unpacked(
+      bits, filters: filters, taps: window.taps, channels: shape.channels / groups)
+    func packed(_ parts: [ConvolutionBlocks]) -> PackedConvolution {
+      PackedConvolution(
+        window: window, filters: filters, groups: groups, planeWeights: planeWeights, words: words,
+        parts: parts,
+        inputChannels: shape.channels)
+    }
+    guard
+      let (ending, intervals, planes, poolWindow, inverted) = ending(of: node, filters: filters, unit: unit)
+    else {
+      steps.append(
+        BinaryToReals(
+          name: node.name, convolution: packed(ConvolutionBlocks.plain(filters: filters, groups: groups)),
+          unit: unit))
+      return
+    }
+    let wanted = layoutWanted(after: ending, channels: filters)
+    let own = CodeLayout(channels: filters, groups: groups)
+    let fitting = ConvolutionBlocks.packed(filters: filters, groups: groups, layout: wanted)
+    let layout = fitting == nil ? own : wanted
+    let convolution = packed(
+      fitting ?? ConvolutionBlocks.packed(filters: filters, groups: groups, layout: own) ?? [])
+    steps.append(
+      BinaryToCodes(
+        name: node.name, convolution: convolution, table: convolution.levelTable(intervals, planes: planes),
+        layout: layout, pool: poolWindow.map { LevelPool(window: $0, inverted: inverted, layout: layout) }))
+    if layout != wanted {
+      steps.append(
+        Relayout(
+          name: node.name, pixels: nodes[ending].output.shape.pixels, planes: planes, from: layout, to: wanted
+        ))
+    }
+    next = ending
+  }
+
+  /// The operators up to the next bits, if they can be taken in: the last one's index, and what they amount to.
+  private func ending(
+    of node: Program.Node, filters: Int, unit: Float
+  ) -> (index: Int, intervals: LevelIntervals, planes: Int, pool: Window?, inverted: [Bool])? {
+    guard case .reals(_, _, let bound) = node.output else { return nil }
+    var index = next + 1
+    if case .threshold(let low, let high)? = operation(at: index) {
+      var intervals = LevelIntervals(low: [low], high: [high])
+      guard case .codePool(let window, let inverted)? = operation(at: index + 1) else {
+        return (index, intervals, 1, nil, [])
+      }
+      for channel in 0..<filters where inverted[channel] {
+        (intervals.low[0][channel], intervals.high[0][channel]) = LevelIntervals.complement(
+          low: low[channel], high: high[channel], bound: bound)
+      }
+      return (index + 1, intervals, 1, window, inverted)
+    }
+    var slope = Array(repeating: Float(1), count: filters)
+    var scale = slope
+    var shift = Array(repeating: Float(0), count: filters)
+    var pool: Window?
+    if case .activation(let slopes)? = operation(at: index) {
+      slope = slopes
+      index += 1
+    }
+    if case .maxPool(let window)? = operation(at: index) {
+      pool = window
+      index += 1
+    }
+    if case .affine(let scales, let shifts)? = operation(at: index) {
+      (scale, shift) = (scales, shifts)
+      index += 1
+    }
+    guard case .binarize(let betas)? = operation(at: index) else { return nil }
+    let inverted = scale.map { pool != nil && $0 < 0 }
+    let expressions = (0..<filters).map {
+      LevelIntervals.Expression(
+        unit: unit, slope: slope[$0], scale: scale[$0], shift: shift[$0], betas: betas)
+    }
+    return (
+      index, LevelIntervals.derive(expressions, bound: bound, complemented: inverted), betas.count, pool,
+      inverted
+    )
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+
+/// Reals to residual codes: `z = fma(scale, x, shift)`, `H_m = sign(r_m)`, `r_(m+1) = r_m − β_m H_m`.
+package struct Encoder: Sendable {
+  package var layout: CodeLayout
+  package var scale: [Float]
+  package var shift: [Float]
+  package var betas: [Float]
+
+  package init(layout: CodeLayout, scale: [Float], shift: [Float], betas: [Float]) {
+    self.layout = layout
+    self.scale = scale
+    self.shift = shift
+    self.betas = betas
+  }
+
+  /// Encodes `rows` pixels; `mask` receives the bits of |z| ≤ 1 in one plane.
+  package func run(
+    _ reals: UnsafePointer<Float>, rows: Int, to codes: UnsafeMutablePointer<UInt32>,
+    mask: UnsafeMutablePointer<UInt32>?, on crew: Crew
+  ) {
+    let blocks = layout.blocks
+    let halves = UInt32(layout.words * 2)
+    blocks.withUnsafeBufferPointer { blocks in
+      scale.withUnsafeBufferPointer { scale in
+        shift.withUnsafeBufferPointer { shift in
+          betas.withUnsafeBufferPointer { betas in
+            guard let blockTable = blocks.baseAddress, let beta = betas.baseAddress else { return }
+            let call = sk_encode(
+              input: reals, channels: UInt32(layout.channels), scale: scale.baseAddress,
+              shift: shift.baseAddress,
+              betas: beta, planes: UInt32(betas.count), blocks: blockTable, block_count: UInt32(blocks.count),
+              output: UnsafeMutableRawPointer(codes).assumingMemoryBound(to: UInt16.self),
+              pixel_stride: halves * UInt32(betas.count), plane_stride: halves,
+              mask: mask.map { UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt16.self) })
+            withUnsafePointer(to: call) { call in
+              crew.pool.runRanges(rows, grain: 64) { range, _ in
+                crew.kernels.encode(call, range.lowerBound, range.upperBound)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}

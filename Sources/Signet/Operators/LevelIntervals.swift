@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The accumulators for which a channel reaches a level: a cyclic interval of integers.
+///
+/// What follows an accumulator `a` and ends in a sign (`v = a·unit`, PReLU, BatchNorm, residual binarization) takes
+/// each of its 2^M − 1 levels on a set of integers in −K…K that is an interval, or the outside of one if the PReLU
+/// slope is negative. `low ≤ a < high` if `low ≤ high`, else `a ≥ low or a < high`.
+///
+/// The sets are found by evaluating the float expression itself on integers, so that comparing integers gives the
+/// same bits as computing floats.
+package struct LevelIntervals: Hashable, Sendable {
+  /// `[level][channel]`
+  package var low: [[Int32]]
+  /// `[level][channel]`
+  package var high: [[Int32]]
+
+  package init(low: [[Int32]], high: [[Int32]]) {
+    self.low = low
+    self.high = high
+  }
+
+  /// What a channel does to an accumulator before its sign is taken.
+  package struct Expression: Sendable {
+    package var unit: Float
+    package var slope: Float
+    package var scale: Float
+    package var shift: Float
+    package var betas: [Float]
+
+    package init(unit: Float, slope: Float, scale: Float, shift: Float, betas: [Float]) {
+      self.unit = unit
+      self.slope = slope
+      self.scale = scale
+      self.shift = shift
+      self.betas = betas
+    }
+
+    /// `z = fma(scale, PReLU(a·unit), shift)`, then the residual code, first plane highest.
+    @inline(__always)
+    package func level(_ accumulator: Int32) -> Int {
+      let v = Float(accumulator) * unit
+      let y = v >= 0 ? v : slope * v
+      return Self.code(of: shift.addingProduct(scale, y), betas: betas)
+    }
+
+    /// The residual code of a real: a bit for each plane, the first plane's highest.
+    @inline(__always)
+    package static func code(of value: Float, betas: [Float]) -> Int {
+      var residual = value
+      var code = 0
+      for beta in betas {
+        let positive = residual >= 0
+        code = code << 1 | (positive ? 1 : 0)
+        residual = positive ? residual - beta : residual + beta
+      }
+      return code
+    }
+  }
+
+  /// Finds the intervals of every channel.
+  ///
+  /// - Parameters:
+  ///   - bound: accumulators are in `−bound…bound`.
+  ///   - complemented: channels whose sets are replaced by their complements (for pooling a falling function).
+  /// - Complexity: O(channels · 2^M · M · log bound).
+  package static func derive(
+    _ channels: [Expression], bound: Int32, complemented: [Bool]
+  ) -> LevelIntervals {
+    let levels = (1 << (channels.first?.betas.count ?? 1)) - 1
+    var result = LevelIntervals(
+      low: Array(repeating: [], count: levels), high: Array(repeating: [], count: levels))
+    for (channel, flipped) in zip(channels, complemented) {
+      for level in 1...levels {
+        let (low, high) = interval(bound: bound) { (channel.level($0) >= level) != flipped }
+        result.low[level - 1].append(low)
+        result.high[level - 1].append(high)
+      }
+    }
+    return result
+  }
+
+  /// The interval of a set that changes at most once below 0, at 0, and at most once above.
+  static func interval(bound: Int32, _ contains: (Int32) -> Bool) -> (low: Int32, high: Int32) {
+    var switches: [Int32] = []
+    func search(_ first: Int32, _ last: Int32) {
+      let start = contains(first)
+      guard start != contains(last) else { return }
+      var (same, other) = (first, last)
+      while other - same > 1 {
+        let middle = same + (other - same) / 2
+        if contains(middle) == start { same = middle } else { other = middle }
+      }
+      switches.append(other)
+    }
+    if bound > 0 {
+      search(-bound, -1)
+      if contains(-1) != contains(0) { switches.append(0) }
+    }
+    search(0, bound)
+    let start = contains(-bound)
+    return switch (switches.count, start) {
+    case (0, true): (-bound, bound + 1)
+    case (0, false): (-bound, -bound)
+    case (1, true): (-bound, switches[0])
+    case (1, false): (switches[0], bound + 1)
+    case (_, true): (switches[1], switches[0])
+    case (_, false): (switches[0], switches[1])
+    }
+  }
+
+  /// The interval of all accumulators in −bound…bound that `low` and `high` leave out.
+  package static func complement(low: Int32, high: Int32, bound: Int32) -> (low: Int32, high: Int32) {
+    if low == high { return (-bound, bound + 1) }
+    if low == -bound, high == bound + 1 { return (-bound, -bound) }
+    return (high, low)
+  }
+
+  package func reached(level: Int, channel: Int, accumulator: Int32) -> Bool {
+    let (low, high) = (low[level - 1][channel], high[level - 1][channel])
+    return low <= high
+      ? low <= accumulator && accumulator < high : accumulator >= low || accumulator < high
+  }
+}
