@@ -59,7 +59,8 @@ static void SK_NAME(float_pool)(const sk_float_pool *p, size_t begin, size_t end
     for (size_t c = 0; c < channels; c += SK_LANES) {
       const uint32_t count = (uint32_t)(channels - c < SK_LANES ? channels - c : SK_LANES);
       sk_f32 best = -__builtin_inff();
-      sk_i32 chosen = 0;
+      // A tap inside the image even if no value is greater (all NaN or -inf): the gradient goes there.
+      sk_i32 chosen = top * w.kernel_width + left;
       for (int32_t ky = top; ky < bottom; ++ky) {
         for (int32_t kx = left; kx < right; ++kx) {
           const float *at = picture + ((size_t)(y + ky) * (size_t)w.in_width + (size_t)(x + kx)) * channels + c;

@@ -76,8 +76,10 @@ public struct CompactModel: Sendable {
         throw failure(.badMetadata, "metadata “\(key)” can't be read: \(error); export the model again")
       }
     }
-    network = archive.metadata["network"] ?? ""
-    method = archive.metadata["method"] ?? ""
+    guard let network = archive.metadata["network"], let method = archive.metadata["method"] else {
+      throw failure(.badMetadata, "the network's name or its method is missing; export the model again")
+    }
+    (self.network, self.method) = (network, method)
     preprocessing = try decoded("preprocessing", as: Preprocessing.self)
     classNames = archive.metadata["classes"] == nil ? [] : try decoded("classes", as: [String].self)
     operators = try decoded("operators", as: [Operator].self)

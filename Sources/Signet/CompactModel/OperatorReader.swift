@@ -5,6 +5,8 @@ struct OperatorReader {
   let entry: Operator
   let tensors: TensorArchive
   let input: Program.Flow
+  /// The operation before this one.
+  let previous: Program.Operation?
 
   private var shape: FeatureShape { input.shape }
 
@@ -70,6 +72,9 @@ struct OperatorReader {
         input: shape, kernel: kernel, stride: try pair(entry.stride, 1, "stride"),
         padding: try pair(entry.padding, 0, "padding"), rounding: rounding)
     else { throw failure("a \(kernel.0)×\(kernel.1) window does not fit an input of \(shape)") }
+    guard window.taps <= ModelLimits.taps else {
+      throw failure("a window of \(window.taps) pixels exceeds the limit of \(ModelLimits.taps)")
+    }
     return window
   }
 
@@ -77,8 +82,8 @@ struct OperatorReader {
   {
     let window = try window(rounding: .down)
     let groups = entry.groups ?? 1
-    guard let filters = entry.filters, filters > 0, filters < 1 << 24 else {
-      throw failure("“filters” is missing or not positive")
+    guard let filters = entry.filters, (1...ModelLimits.channels).contains(filters) else {
+      throw failure("“filters” must be in 1…\(ModelLimits.channels)")
     }
     guard groups > 0, shape.channels % groups == 0, filters % groups == 0 else {
       throw failure("\(groups) groups do not divide \(shape.channels) channels and \(filters) filters")
@@ -110,6 +115,10 @@ struct OperatorReader {
     guard !overflow, depth < 1 << 24, depth * sum < 1 << 24 else {
       throw failure("\(depth) products of weight \(sum) exceed 2²⁴")
     }
+    let classes = ModelLimits.borderClasses(of: window)
+    guard classes <= ModelLimits.borderClasses,
+      classes * window.taps * filters <= ModelLimits.borderWork / 32
+    else { throw failure("a padding of \(window.padTop)×\(window.padLeft) is too large") }
     let bits = try tensors.words("\(entry.name).weight", shape: [(filters * depth + 31) / 32])
     return (
       .binaryConvolution(window, groups: groups, bits: bits),
@@ -123,7 +132,9 @@ struct OperatorReader {
     switch input {
     case .reals: return (.maxPool(window), reals(output))
     case .codes(_, let planeWeights, let unit):
-      guard planeWeights.count == 1 else { throw failure("bits can be pooled with one plane only") }
+      guard case .threshold? = previous else {
+        throw failure("bits can be pooled right after a threshold only")
+      }
       let words = try tensors.words("\(entry.name).inverted", shape: [(shape.channels + 31) / 32])
       let inverted = (0..<shape.channels).map { words[$0 / 32] >> UInt32($0 % 32) & 1 == 1 }
       return (.codePool(window, inverted: inverted), .codes(output, planeWeights: planeWeights, unit: unit))
@@ -149,7 +160,7 @@ struct OperatorReader {
 
   private func threshold() throws -> (Program.Operation, Program.Flow) {
     guard case .reals(_, let unit?, let bound) = input, unit == 1 else {
-      throw failure("it reads accumulators of a binary convolution with one plane")
+      throw failure("it reads the accumulators of a binary convolution, in units of 1")
     }
     let name = "\(entry.name).interval"
     let values: [Int32]

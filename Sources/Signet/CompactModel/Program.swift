@@ -47,18 +47,33 @@ package struct Program: Sendable {
   /// Checks operators and tensors against each other.
   /// - Throws: ``ModelFormatError`` that names the operator.
   package init(operators: [Operator], tensors: TensorArchive, input: FeatureShape) throws {
+    func failure(_ text: String) -> ModelFormatError {
+      ModelFormatError(.badMetadata, "\(text); export the model again", path: tensors.path)
+    }
+    guard (1...ModelLimits.operators).contains(operators.count) else {
+      throw failure("the model has \(operators.count) operators, not 1…\(ModelLimits.operators)")
+    }
+    if let problem = ModelLimits.problem(with: input) { throw failure("the input: \(problem)") }
     var flow = Flow.reals(input, unit: nil, bound: 0)
     var nodes: [Node] = []
+    var footprint = 0
     for entry in operators {
-      let reader = OperatorReader(entry: entry, tensors: tensors, input: flow)
+      let reader = OperatorReader(
+        entry: entry, tensors: tensors, input: flow, previous: nodes.last?.operation)
       let (operation, output) = try reader.read()
+      if let problem = ModelLimits.problem(with: output.shape) {
+        throw failure("operator “\(entry.name)” (\(entry.op.rawValue)): \(problem)")
+      }
+      footprint += ModelLimits.footprint(of: operation, input: flow.shape, output: output.shape)
+      guard footprint <= ModelLimits.footprint else {
+        throw failure("operator “\(entry.name)” (\(entry.op.rawValue)) takes the model past 8 GiB")
+      }
       nodes.append(
         Node(name: entry.name, kind: entry.op, operation: operation, input: flow, output: output))
       flow = output
     }
     guard case .reals(let shape, _, _) = flow else {
-      throw ModelFormatError(
-        .badMetadata, "the last operator gives bits, not logits; export the model again", path: tensors.path)
+      throw failure("the last operator gives bits, not logits")
     }
     self.nodes = nodes
     self.input = input

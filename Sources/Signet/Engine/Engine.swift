@@ -16,6 +16,9 @@ public final class Engine: Sendable {
   /// Bytes of the arena that holds all activations.
   public let arenaBytes: Int
 
+  /// A larger arena is refused: 16 GiB.
+  static let largestArena = 1 << 34
+
   package let plan: Plan
   package let crew: Crew
   private let batch: Int
@@ -54,6 +57,10 @@ public final class Engine: Sendable {
     threads = crew.pool.threads
     plan = Plan(model.program)
     arenaBytes = plan.arenaBytes(batch: batch)
+    guard arenaBytes <= Self.largestArena else {
+      throw EngineError(
+        .badInput, "a batch of \(batch) images needs \(arenaBytes >> 20) MiB; give a smaller batch")
+    }
     arena = AlignedBuffer(count: arenaBytes)
   }
 

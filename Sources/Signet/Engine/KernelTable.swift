@@ -48,15 +48,19 @@ package struct KernelTable: @unchecked Sendable {
   /// The table that `SIGNET_ISA` names, or the fastest one.
   /// - Throws: ``EngineError`` if the variable names no instruction set, or one that can't run here.
   package static func chosen() throws -> KernelTable {
-    let names = ISA.available.map(\.rawValue).joined(separator: ", ")
-    guard let value = getenv("SIGNET_ISA") else {
+    try chosen(named: getenv("SIGNET_ISA").map { String(cString: $0) })
+  }
+
+  /// The table of this name, or the fastest one for nil; see ``chosen()``.
+  package static func chosen(named name: String?) throws -> KernelTable {
+    guard let name else {
       for isa in ISA.available.reversed() {
         if let table = KernelTable(isa) { return table }
       }
       throw EngineError(.unsupportedISA, "this build has no kernels")
     }
-    let name = String(cString: value)
     guard let isa = ISA(rawValue: name), let table = KernelTable(isa) else {
+      let names = ISA.available.map(\.rawValue).joined(separator: ", ")
       throw EngineError(
         .unsupportedISA,
         "SIGNET_ISA is “\(name)”, but this machine runs \(names); set it to one of them, or unset it")

@@ -3,6 +3,8 @@
 /// A program compiled for the kernels: operators fused into steps, weights laid out in panels.
 package struct Plan: Sendable {
   package let steps: [any PlanStep]
+  /// For each step, the index of the operator whose result it gives; two steps may share one.
+  package let completed: [Int]
   package let input: FeatureShape
   package let outputs: Int
 
@@ -14,14 +16,15 @@ package struct Plan: Sendable {
     var compiler = PlanCompiler(nodes: program.nodes)
     compiler.compile()
     steps = compiler.steps
+    completed = compiler.completed
     input = program.input
     outputs = program.outputs
   }
 
   /// Bytes of the arena for a batch: the largest step's input, output and scratch.
   package func arenaBytes(batch: Int) -> Int {
-    var widest = 0
     var inputBytes = input.count * 4
+    var widest = batchBytes(inputBytes, batch)
     for step in steps {
       widest = max(
         widest,
@@ -40,6 +43,7 @@ package struct Plan: Sendable {
 private struct PlanCompiler {
   let nodes: [Program.Node]
   var steps: [any PlanStep] = []
+  var completed: [Int] = []
   private var next = 0
 
   init(nodes: [Program.Node]) {
@@ -78,6 +82,7 @@ private struct PlanCompiler {
         // Both follow a binary convolution, which takes them in; the reader lets them stand nowhere else.
         break
       }
+      completed += Array(repeating: next, count: steps.count - completed.count)
       next += 1
     }
   }
@@ -209,6 +214,8 @@ private struct PlanCompiler {
       LevelIntervals.Expression(
         unit: unit, slope: slope[$0], scale: scale[$0], shift: shift[$0], betas: betas)
     }
+    // An infinity times a scale of 0 is no number, and the pool of that is not a pool of levels.
+    guard slope.allSatisfy({ ($0 * (Float(bound) * unit)).isFinite }) else { return nil }
     return (
       index, LevelIntervals.derive(expressions, bound: bound, complemented: inverted), betas.count, pool,
       inverted

@@ -31,12 +31,13 @@ package final class ThreadPool: Sendable {
 
   /// Runs `body(task, worker)` for every task in 0..<tasks and returns when all are done; `worker` is below ``threads``.
   package func run(_ tasks: Int, _ body: (_ task: Int, _ worker: Int) -> Void) {
+    // Also for one task: whoever runs as worker 0 uses that worker's memory.
+    turn.wait()
+    defer { turn.signal() }
     if threads == 1 || tasks <= 1 {
       for task in 0..<tasks { body(task, 0) }
       return
     }
-    turn.wait()
-    defer { turn.signal() }
     withoutActuallyEscaping(body) { body in
       shared.publish(tasks: tasks, body: body)
       shared.takeTasks(as: 0)
@@ -46,8 +47,9 @@ package final class ThreadPool: Sendable {
 
   /// Splits 0..<count into ranges of at least `grain` and runs `body(range, worker)` on each.
   package func runRanges(_ count: Int, grain: Int, _ body: (_ range: Range<Int>, _ worker: Int) -> Void) {
+    guard count > 0 else { return }
     if threads == 1 {
-      body(0..<count, 0)
+      run(1) { _, worker in body(0..<count, worker) }
       return
     }
     let pieces = max(1, min((count + grain - 1) / grain, threads * 4))
@@ -90,13 +92,20 @@ private final class Shared: @unchecked Sendable {
       let (exchanged, original) = ticket.compareExchange(
         expected: seen, desired: seen + 1, ordering: .acquiringAndReleasing)
       if exchanged {
-        body?(task, worker)
+        perform(task, worker)
         finished.wrappingAdd(1, ordering: .releasing)
         seen = ticket.load(ordering: .acquiring)
       } else {
         seen = original
       }
     }
+  }
+
+  /// Not inlined, so that no reference to the job's body outlives the call: the caller of ``ThreadPool/run(_:_:)`` takes
+  /// it back as soon as the last task is counted.
+  @inline(never)
+  private func perform(_ task: Int, _ worker: Int) {
+    body?(task, worker)
   }
 
   func waitForEnd(of count: Int) {

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The largest sizes that a compact model may ask for, so that a damaged or hostile file can't exhaust a machine.
+///
+/// They are far above any network that the project's formats are meant for, and low enough that no product of
+/// checked sizes overflows.
+enum ModelLimits {
+  /// Operators of a model.
+  static let operators = 4096
+  /// Rows or columns of an image, and channels of a pixel.
+  static let axis = 1 << 16
+  static let channels = 1 << 20
+  /// Values of one image between two operators.
+  static let values = 1 << 26
+  /// Pixels of a window.
+  static let taps = 1 << 20
+  /// Classes of output pixels that see the same taps inside the image.
+  static let borderClasses = 1 << 14
+  /// Additions that the border corrections of a convolution take at load.
+  static let borderWork = 1 << 32
+  /// Bytes that weights and tables may need in the worst of their layouts.
+  static let footprint = 1 << 33
+
+  /// What is wrong with a shape, or nil.
+  static func problem(with shape: FeatureShape) -> String? {
+    guard shape.height <= axis, shape.width <= axis, shape.channels <= channels,
+      shape.pixels <= values, shape.count <= values
+    else { return "activations of \(shape) exceed the limit of \(values) values" }
+    return nil
+  }
+
+  /// Bytes that an operation's tensors and tables may need in memory, whatever layout the next operator wants.
+  static func footprint(of operation: Program.Operation, input: FeatureShape, output: FeatureShape) -> Int {
+    switch operation {
+    case .convolution(let window, let groups, let weight, _):
+      let lanes = (output.channels / groups + 15) / 16 * 16 * groups
+      return 4 * (weight.count + lanes * window.taps * (input.channels / groups))
+    case .binaryConvolution(let window, let groups, let bits):
+      // A half word of output bits is 16 lanes; a group of one channel fills two of them.
+      let words = window.taps * ((input.channels / groups + 31) / 32)
+      return 4 * (bits.count + 32 * output.channels * (words + borderClasses(of: window)))
+    case .binarize, .threshold:
+      // Two integers for each of up to 15 levels and 32 lanes.
+      return 8 * 15 * 32 * output.channels
+    default:
+      return 16 * output.channels
+    }
+  }
+
+  /// An upper bound on the border classes of a window.
+  static func borderClasses(of window: Window) -> Int {
+    min(window.outHeight, 2 * window.padTop + 2) * min(window.outWidth, 2 * window.padLeft + 2)
+  }
+}
