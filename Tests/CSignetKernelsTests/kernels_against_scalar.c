@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every kernel of every instruction set that this machine runs, against the scalar one, bit for bit, on seeded
+// random inputs of awkward sizes. Exit status 1 if a bit differs. The digest at the end is the same on every machine.
+//
+// Scripts/test-neon builds it natively and for AArch64, where the table has NEON kernels.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "CSignetKernels.h"
+
+// The inputs must be the same on machines with and without fused multiply-adds.
+#pragma STDC FP_CONTRACT OFF
+
+static uint64_t state = 1;
+
+// Steele, Lea, Flood 2014: "Fast splittable pseudorandom number generators".
+static uint64_t next(void) {
+  uint64_t z = state += 0x9E3779B97F4A7C15u;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
+}
+
+static uint32_t below(uint32_t bound) { return (uint32_t)(((next() >> 32) * bound) >> 32); }
+
+// Most values are short, so that equal ones and zeros occur; others have all their bits.
+static float real(void) {
+  switch (below(8)) {
+    case 0: return 0.0f;
+    case 1: return -0.0f;
+    case 2: return (float)(int32_t)next() * 0x1p-28f;
+    case 3: return (float)((int32_t)next() * 0x1p-160);
+    default: return ((float)below(65) - 32) / 16;
+  }
+}
+
+static void *zeroed(size_t count, size_t size) {
+  void *memory = calloc(count ? count : 1, size);
+  if (!memory) {
+    fprintf(stderr, "out of memory\n");
+    exit(2);
+  }
+  return memory;
+}
+
+static float *reals(size_t count) {
+  float *values = zeroed(count, sizeof(float));
+  for (size_t i = 0; i < count; ++i) values[i] = real();
+  return values;
+}
+
+static uint32_t *words(size_t count) {
+  uint32_t *values = zeroed(count, sizeof(uint32_t));
+  for (size_t i = 0; i < count; ++i) values[i] = (uint32_t)next();
+  return values;
+}
+
+static size_t compared, differing;
+// FNV-1a of all scalar results: equal on every machine.
+static uint64_t digest;
+
+// Both buffers started with the same bytes, so that what a kernel must leave alone is compared as well.
+static void expect_equal(const char *kernel, const void *found, const void *expected, size_t bytes) {
+  compared += bytes;
+  for (size_t i = 0; i < bytes; ++i) digest = (digest ^ ((const uint8_t *)expected)[i]) * 0x100000001B3u;
+  if (!memcmp(found, expected, bytes)) return;
+  size_t at = 0;
+  while (((const uint8_t *)found)[at] == ((const uint8_t *)expected)[at]) ++at;
+  if (differing++ < 20) printf("  %s differs from scalar at byte %zu of %zu\n", kernel, at, bytes);
+}
+
+static sk_window random_window(int pool) {
+  sk_window w;
+  do {
+    w.kernel_height = 1 + (int32_t)below(5);
+    w.kernel_width = 1 + (int32_t)below(5);
+    w.in_height = 1 + (int32_t)below(7);
+    w.in_width = 1 + (int32_t)below(7);
+    w.stride_height = 1 + (int32_t)below(3);
+    w.stride_width = 1 + (int32_t)below(3);
+    w.pad_top = (int32_t)below((uint32_t)w.kernel_height);
+    w.pad_left = (int32_t)below((uint32_t)w.kernel_width);
+    w.out_height = (w.in_height + 2 * w.pad_top - w.kernel_height) / w.stride_height + 1;
+    w.out_width = (w.in_width + 2 * w.pad_left - w.kernel_width) / w.stride_width + 1;
+    // A pool's last window may reach past the padding.
+    if (pool && w.out_height * w.stride_height < w.in_height + w.pad_top) w.out_height += (int32_t)below(2);
+    if (pool && w.out_width * w.stride_width < w.in_width + w.pad_left) w.out_width += (int32_t)below(2);
+  } while (w.in_height + 2 * w.pad_top < w.kernel_height || w.in_width + 2 * w.pad_left < w.kernel_width);
+  return w;
+}
+
+// Blocks for `channels` channels in one plane of half words, or packed without gaps for reals.
+static uint32_t make_blocks(sk_block *blocks, uint32_t channels, int halves) {
+  const uint32_t count = halves ? (channels + 31) / 32 * 2 : (channels + 15) / 16;
+  for (uint32_t b = 0; b < count; ++b) {
+    const uint32_t first = b * 16 < channels ? b * 16 : channels;
+    blocks[b].channel = first;
+    blocks[b].count = channels - first < 16 ? channels - first : 16;
+    blocks[b].position = b;
+  }
+  return count;
+}
+
+static const uint32_t sizes[] = {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 130};
+static uint32_t random_size(void) { return sizes[below(sizeof sizes / sizeof *sizes)]; }
+
+static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
+  const sk_window w = random_window(0);
+  const uint32_t images = 1 + below(3), planes = 1 + below(4), out_planes = 1 + below(4);
+  const uint32_t depth = (random_size() + 31) / 32, filters = random_size();
+  const size_t taps = (size_t)(w.kernel_height * w.kernel_width);
+  const size_t pixels = images * (size_t)(w.out_height * w.out_width);
+  const int32_t weights[4] = {planes == 1 ? 1 : 7, 4, 2, 1};
+  sk_block blocks[16];
+  sk_binary_convolution c = {.window = w, .planes = planes, .words = depth, .plane_weights = weights};
+  c.plane_words = depth + below(2);
+  c.pixel_words = c.plane_words * planes + below(2);
+  const uint32_t kind = below(4);
+  c.block_count = make_blocks(blocks, filters, kind >= SK_OUTPUT_CODES);
+  c.blocks = blocks;
+  const size_t lanes = (size_t)c.block_count * 16, levels = ((size_t)1 << out_planes) - 1;
+  uint32_t *input = words((size_t)images * (size_t)(w.in_height * w.in_width) * c.pixel_words);
+  uint32_t *panel = words(c.block_count * taps * depth * 16);
+  uint32_t *zeros = zeroed(c.pixel_words, 4);
+  uint16_t *rows = zeroed((size_t)w.out_height, 2), *columns = zeroed((size_t)w.out_width, 2);
+  for (int32_t y = 0; y < w.out_height; ++y) rows[y] = (uint16_t)below(2);
+  for (int32_t x = 0; x < w.out_width; ++x) columns[x] = (uint16_t)below(3);
+  int32_t *base = zeroed(6 * lanes, 4), *low = zeroed(levels * lanes, 4);
+  uint32_t *width = zeroed(levels * lanes, 4);
+  for (size_t i = 0; i < 6 * lanes; ++i) base[i] = (int32_t)below(2000) - 500;
+  for (size_t i = 0; i < levels * lanes; ++i) {
+    low[i] = (int32_t)below(400) - 200;
+    // A third of the intervals are cyclic.
+    width[i] = below(3) ? below(300) : 0u - below(300);
+  }
+  c.input = input;
+  c.panel = panel;
+  c.zeros = zeros;
+  c.row_class = rows;
+  c.column_class = columns;
+  c.column_classes = 3;
+  c.base = base;
+  c.output = (sk_output){.kind = (sk_output_kind)kind, .planes = out_planes, .unit = 0.125f, .low = low, .width = width};
+  const size_t output_planes = kind == SK_OUTPUT_CODES ? out_planes : levels;
+  c.output.plane_stride = c.block_count;
+  c.output.pixel_stride = kind >= SK_OUTPUT_CODES ? (uint32_t)(c.block_count * output_planes) : filters + below(3);
+  const size_t bytes = pixels * c.output.pixel_stride * (kind >= SK_OUTPUT_CODES ? 2 : 4);
+  const void **scratch = zeroed(taps * SK_MAX_ROWS, sizeof(void *));
+  void *results[2];
+  for (int i = 0; i < 2; ++i) {
+    results[i] = zeroed(bytes, 1);
+    memset(results[i], 0xA5, bytes);
+    c.output.data = results[i];
+    // Two parts, cut at another place for each table: the cut must not matter.
+    const size_t cut = below((uint32_t)pixels + 1);
+    (i ? b : a)->binary_convolution(&c, 0, cut, scratch);
+    (i ? b : a)->binary_convolution(&c, cut, pixels, scratch);
+  }
+  expect_equal("binary_convolution", results[1], results[0], bytes);
+  free(results[0]), free(results[1]), free(scratch), free(input), free(panel), free(zeros), free(rows), free(columns);
+  free(base), free(low), free(width);
+}
+
+static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
+  const sk_window w = random_window(0);
+  const uint32_t images = 1 + below(3), channels = random_size(), filters = random_size();
+  const size_t taps = (size_t)(w.kernel_height * w.kernel_width);
+  const size_t pixels = images * (size_t)(w.out_height * w.out_width);
+  sk_block blocks[16];
+  sk_float_convolution c = {.window = w, .channels = channels, .blocks = blocks};
+  c.block_count = make_blocks(blocks, filters, 0);
+  c.pixel_stride = channels + below(3);
+  c.output_stride = filters + below(3);
+  float *input = reals((size_t)images * (size_t)(w.in_height * w.in_width) * c.pixel_stride);
+  float *panel = reals(c.block_count * taps * channels * 16), *zeros = zeroed(channels, 4);
+  float *bias = reals(c.block_count * 16), *slope = reals(c.block_count * 16);
+  c.input = input;
+  c.zeros = zeros;
+  c.panel = panel;
+  c.bias = bias;
+  c.slope = below(2) ? slope : 0;
+  const void **scratch = zeroed(taps * SK_MAX_ROWS, sizeof(void *));
+  const size_t bytes = pixels * c.output_stride * 4;
+  float *results[2];
+  for (int i = 0; i < 2; ++i) {
+    results[i] = zeroed(bytes, 1);
+    c.output = results[i];
+    const size_t cut = below((uint32_t)pixels + 1);
+    (i ? b : a)->float_convolution(&c, 0, cut, scratch);
+    (i ? b : a)->float_convolution(&c, cut, pixels, scratch);
+  }
+  expect_equal("float_convolution", results[1], results[0], bytes);
+  free(results[0]), free(results[1]), free(scratch), free(input), free(panel), free(zeros), free(bias), free(slope);
+}
+
+static void encode(const sk_kernels *a, const sk_kernels *b) {
+  const uint32_t channels = random_size(), rows = 1 + below(9);
+  const float betas[4] = {1, 0.5f, 0.25f, 0.375f};
+  sk_block blocks[16];
+  sk_encode e = {.channels = channels, .betas = betas, .planes = 1 + below(4), .blocks = blocks};
+  e.block_count = make_blocks(blocks, channels, 1);
+  e.plane_stride = e.block_count;
+  e.pixel_stride = e.block_count * e.planes;
+  float *input = reals(rows * channels), *scale = reals(channels), *shift = reals(channels);
+  e.input = input;
+  e.scale = below(4) ? scale : 0;
+  e.shift = e.scale ? shift : 0;
+  const size_t halves = rows * (size_t)e.pixel_stride, mask_halves = rows * (size_t)e.plane_stride;
+  uint16_t *results[2], *masks[2];
+  for (int i = 0; i < 2; ++i) {
+    results[i] = zeroed(halves, 2);
+    masks[i] = zeroed(mask_halves, 2);
+    e.output = results[i];
+    e.mask = masks[i];
+    (i ? b : a)->encode(&e, 0, rows);
+  }
+  expect_equal("encode", results[1], results[0], halves * 2);
+  expect_equal("encode's mask", masks[1], masks[0], mask_halves * 2);
+  const float sums[2] = {a->residual_magnitude(input, scale, shift, betas, e.planes, rows, channels),
+                         b->residual_magnitude(input, scale, shift, betas, e.planes, rows, channels)};
+  expect_equal("residual_magnitude", &sums[1], &sums[0], sizeof(float));
+  for (int i = 0; i < 2; ++i) free(results[i]), free(masks[i]);
+  free(input), free(scale), free(shift);
+}
+
+static void pools(const sk_kernels *a, const sk_kernels *b) {
+  const sk_window w = random_window(1);
+  const uint32_t images = 1 + below(3), planes = 1 + below(4), channels = random_size();
+  const uint32_t count = (channels + 31) / 32;
+  const size_t in_pixels = images * (size_t)(w.in_height * w.in_width);
+  const size_t pixels = images * (size_t)(w.out_height * w.out_width);
+  uint32_t *levels = words(in_pixels * ((1u << planes) - 1) * count), *inverted = words(count);
+  float *input = reals(in_pixels * channels), *dy = reals(pixels * channels);
+  uint32_t *codes[2];
+  float *values[2], *gradients[2];
+  uint8_t *chosen[2];
+  for (int i = 0; i < 2; ++i) {
+    const sk_kernels *k = i ? b : a;
+    codes[i] = zeroed(pixels * planes * count, 4);
+    values[i] = zeroed(pixels * channels, 4);
+    gradients[i] = zeroed(in_pixels * channels, 4);
+    chosen[i] = zeroed(pixels * channels, 1);
+    const sk_level_pool level = {
+        .window = w, .input = levels, .inverted = inverted, .words = count, .planes = planes, .output = codes[i]};
+    k->level_pool(&level, 0, pixels);
+    const sk_float_pool pool = {
+        .window = w, .input = input, .channels = channels, .output = values[i], .chosen = chosen[i]};
+    k->float_pool(&pool, 0, pixels);
+    k->float_pool_backward(&w, chosen[i], dy, gradients[i], channels, 0, images);
+  }
+  expect_equal("level_pool", codes[1], codes[0], pixels * planes * count * 4);
+  expect_equal("float_pool", values[1], values[0], pixels * channels * 4);
+  expect_equal("float_pool's choice", chosen[1], chosen[0], pixels * channels);
+  expect_equal("float_pool_backward", gradients[1], gradients[0], in_pixels * channels * 4);
+  for (int i = 0; i < 2; ++i) free(codes[i]), free(values[i]), free(gradients[i]), free(chosen[i]);
+  free(levels), free(inverted), free(input), free(dy);
+}
+
+static void patches(const sk_kernels *a, const sk_kernels *b) {
+  const sk_window w = random_window(0);
+  const uint32_t images = 1 + below(3), channels = random_size();
+  const size_t taps = (size_t)(w.kernel_height * w.kernel_width);
+  const size_t in_pixels = images * (size_t)(w.in_height * w.in_width);
+  const size_t rows = images * (size_t)(w.out_height * w.out_width);
+  const float betas[4] = {1, 0.5f, 0.3f, 0.125f};
+  sk_patches p = {.window = w, .planes = 1 + below(4), .channels = channels, .betas = betas};
+  p.plane_words = (channels + 31) / 32;
+  const int of_bits = (int)below(2);
+  p.pixel_stride = of_bits ? p.plane_words * p.planes : channels + below(3);
+  float *input = reals(in_pixels * p.pixel_stride);
+  uint32_t *bits = words(in_pixels * p.pixel_stride), *mask = words(in_pixels * p.plane_words);
+  p.reals = of_bits ? 0 : input;
+  p.bits = bits;
+  sk_unpatch u = {.window = w, .channels = channels, .mask = below(2) ? mask : 0, .mask_stride = p.plane_words};
+  u.pixel_stride = channels + below(3);
+  float *gradient = reals(rows * taps * channels);
+  u.patches = gradient;
+  float *results[2], *images_back[2];
+  for (int i = 0; i < 2; ++i) {
+    results[i] = zeroed(rows * taps * channels, 4);
+    images_back[i] = zeroed(in_pixels * u.pixel_stride, 4);
+    u.output = images_back[i];
+    (i ? b : a)->patches(&p, 0, rows, results[i]);
+    (i ? b : a)->unpatch(&u, 0, images);
+  }
+  expect_equal("patches", results[1], results[0], rows * taps * channels * 4);
+  expect_equal("unpatch", images_back[1], images_back[0], in_pixels * u.pixel_stride * 4);
+  for (int i = 0; i < 2; ++i) free(results[i]), free(images_back[i]);
+  free(input), free(bits), free(mask), free(gradient);
+}
+
+static void elementwise(const sk_kernels *a, const sk_kernels *b) {
+  const size_t channels = random_size(), rows = 1 + below(7), count = rows * channels, bytes = count * 4;
+  float *x = reals(count), *dy = reals(count), *scale = reals(channels), *shift = reals(channels);
+  float *mean = reals(channels);
+  float *whole[2], *columns[2], *more[2];
+  for (int i = 0; i < 2; ++i) {
+    whole[i] = zeroed(count, 4);
+    columns[i] = zeroed(channels, 4);
+    more[i] = zeroed(channels, 4);
+  }
+  const sk_kernels *k[2] = {a, b};
+  for (int i = 0; i < 2; ++i) k[i]->affine(x, scale, shift, whole[i], rows, channels);
+  expect_equal("affine", whole[1], whole[0], bytes);
+  for (int i = 0; i < 2; ++i) k[i]->prelu(x, scale, whole[i], rows, channels);
+  expect_equal("prelu", whole[1], whole[0], bytes);
+  for (int i = 0; i < 2; ++i) k[i]->prelu_backward(x, scale, dy, whole[i], columns[i], rows, channels);
+  expect_equal("prelu_backward", whole[1], whole[0], bytes);
+  expect_equal("prelu_backward's slope", columns[1], columns[0], channels * 4);
+  for (int i = 0; i < 2; ++i) k[i]->column_sums(x, columns[i], rows, channels);
+  expect_equal("column_sums", columns[1], columns[0], channels * 4);
+  for (int i = 0; i < 2; ++i) k[i]->moments(x, mean, columns[i], more[i], rows, channels);
+  expect_equal("moments", columns[1], columns[0], channels * 4);
+  expect_equal("moments' squares", more[1], more[0], channels * 4);
+  for (int i = 0; i < 2; ++i) k[i]->norm_gradient_sums(x, dy, mean, columns[i], more[i], rows, channels);
+  expect_equal("norm_gradient_sums", columns[1], columns[0], channels * 4);
+  expect_equal("norm_gradient_sums' products", more[1], more[0], channels * 4);
+  for (int i = 0; i < 2; ++i) k[i]->norm_gradient(x, dy, mean, scale, shift, mean, whole[i], rows, channels);
+  expect_equal("norm_gradient", whole[1], whole[0], bytes);
+  for (int i = 0; i < 2; ++i) free(whole[i]), free(columns[i]), free(more[i]);
+  free(x), free(dy), free(scale), free(shift), free(mean);
+}
+
+static void adam(const sk_kernels *a, const sk_kernels *b) {
+  const size_t count = random_size() + below(3);
+  const sk_adam step = {.step_size = 0.01f + 0.1f * (float)below(9),
+                        .beta1 = 0.9f,
+                        .beta2 = 0.999f,
+                        .second_correction = 31.6f,
+                        .epsilon = 1e-8f,
+                        .decay = ((float)below(3) - 1) * 5e-4f,
+                        .clip = below(2) ? 1.0f : __builtin_inff()};
+  float *gradient = reals(count), *weights[2], *first[2], *second[2];
+  size_t changed[2];
+  weights[0] = reals(count), first[0] = reals(count), second[0] = reals(count);
+  for (size_t i = 0; i < count; ++i) second[0][i] = __builtin_fabsf(second[0][i]);
+  weights[1] = zeroed(count, 4), first[1] = zeroed(count, 4), second[1] = zeroed(count, 4);
+  memcpy(weights[1], weights[0], count * 4);
+  memcpy(first[1], first[0], count * 4);
+  memcpy(second[1], second[0], count * 4);
+  for (int i = 0; i < 2; ++i) changed[i] = (i ? b : a)->adam(&step, weights[i], gradient, first[i], second[i], count);
+  expect_equal("adam's weights", weights[1], weights[0], count * 4);
+  expect_equal("adam's first moments", first[1], first[0], count * 4);
+  expect_equal("adam's second moments", second[1], second[0], count * 4);
+  expect_equal("adam's count of signs", &changed[1], &changed[0], sizeof(size_t));
+  for (int i = 0; i < 2; ++i) free(weights[i]), free(first[i]), free(second[i]);
+  free(gradient);
+}
+
+int main(int argc, char **argv) {
+  const int rounds = argc > 1 ? atoi(argv[1]) : 400;
+  if (rounds < 1) {
+    fprintf(stderr, "usage: %s [ROUNDS]\n", argv[0]);
+    return 64;
+  }
+  static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
+  void (*const tests[])(const sk_kernels *, const sk_kernels *) = {
+      binary_convolution, float_convolution, encode, pools, patches, elementwise, adam};
+  const sk_kernels *scalar = sk_kernels_for(SK_ISA_SCALAR);
+  size_t failures = 0, tables = 0;
+  for (int isa = SK_ISA_AVX2; isa <= SK_ISA_NEON; ++isa) {
+    const sk_kernels *kernels = sk_kernels_for((sk_isa)isa);
+    if (!kernels) {
+      printf("%-7s not run: this build or machine doesn't have it\n", names[isa]);
+      continue;
+    }
+    ++tables;
+    compared = differing = 0;
+    digest = 0xCBF29CE484222325u;
+    for (int round = 0; round < rounds; ++round) {
+      state = (uint64_t)round;
+      for (size_t t = 0; t < sizeof tests / sizeof *tests; ++t) tests[t](scalar, kernels);
+    }
+    printf("%-7s %d rounds, %zu bytes compared with scalar, %zu results differ\n", names[isa], rounds, compared, differing);
+    failures += differing;
+  }
+  if (tables) printf("digest of the scalar results: %016llx\n", (unsigned long long)digest);
+  if (!tables) printf("nothing to compare: only the scalar kernels run here\n");
+  return failures || !tables ? 1 : 0;
+}
