@@ -75,7 +75,9 @@ struct CompactModelErrorTests {
       }
     }
     for key in ["preprocessing", "operators", "classes"] {
-      for garbage in ["", "null", "7", "{", "[[]]", "{\"height\":1}", "\u{0}", String(repeating: "[", count: 5000)] {
+      for garbage in [
+        "", "null", "7", "{", "[[]]", "{\"height\":1}", "\u{0}", String(repeating: "[", count: 5000),
+      ] {
         try expect(.badMetadata, [key]) { $0.metadata[key] = garbage }
       }
     }
@@ -125,11 +127,15 @@ struct CompactModelErrorTests {
     for (name, part) in [("0.conv.weight", "weight"), ("1.prelu.slope", "slope"), ("2.norm.shift", "shift")] {
       for bits in [Float.nan.bitPattern, Float.infinity.bitPattern, (-Float.infinity).bitPattern] {
         try expect(.badMetadata, [String(name.dropLast(part.count + 1)), part, "not finite"]) { sample in
-          for i in 0..<4 { sample.tensors[name]?.bytes[4 + i] = UInt8(truncatingIfNeeded: bits >> UInt32(8 * i)) }
+          for i in 0..<4 {
+            sample.tensors[name]?.bytes[4 + i] = UInt8(truncatingIfNeeded: bits >> UInt32(8 * i))
+          }
         }
       }
     }
-    try expect(.badMetadata, ["10.threshold", "outside"]) { $0.tensors["10.threshold.interval"]?.bytes[1] = 0x7F }
+    try expect(.badMetadata, ["10.threshold", "outside"]) {
+      $0.tensors["10.threshold.interval"]?.bytes[1] = 0x7F
+    }
   }
 
   @Test func operatorsThatDoNotFit() throws {

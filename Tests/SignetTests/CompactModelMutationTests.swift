@@ -52,7 +52,9 @@ struct CompactModelMutationTests {
     let logits = try Engine(model, crew: crew, batch: 2).logits(inputs)
     let interpreter = Interpreter(program)
     let expected = interpreter.run(Array(inputs[..<size])) + interpreter.run(Array(inputs[size...]))
-    let isEqual = zip(logits, expected).allSatisfy { $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN) }
+    let isEqual = zip(logits, expected).allSatisfy {
+      $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN)
+    }
     #expect(logits.count == expected.count && isEqual, "seed \(seed)")
     return true
   }
@@ -92,7 +94,8 @@ struct CompactModelMutationTests {
     case 4: operators[index].groups = number(&random)
     case 5: operators[index].filters = number(&random)
     case 6: operators[index].planes = (0..<random.index(below: 5)).map { _ in number(&random) }
-    case 7: operators[index].exponent = random.index(below: 2) == 0 ? number(&random) : (0 &- number(&random)) / 2
+    case 7:
+      operators[index].exponent = random.index(below: 2) == 0 ? number(&random) : (0 &- number(&random)) / 2
     case 8: operators.remove(at: index)
     case 9: operators.insert(operators[random.index(below: operators.count)], at: index)
     default: operators.swapAt(index, random.index(below: operators.count))
@@ -100,7 +103,8 @@ struct CompactModelMutationTests {
     try sample.setOperators(operators)
   }
 
-  private static func editText(_ key: String, _ sample: inout CompactModelSample, _ random: inout SplitMix64) {
+  private static func editText(_ key: String, _ sample: inout CompactModelSample, _ random: inout SplitMix64)
+  {
     var text = Array(sample.metadata[key, default: ""].utf8)
     guard !text.isEmpty else { return }
     let alphabet = Array("0123456789-+.eE[]{}:,\"ntfu".utf8)

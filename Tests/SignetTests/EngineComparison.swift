@@ -44,7 +44,8 @@ struct EngineComparison {
         let engine = try Engine(model, crew: crew, batch: batch)
         let found = turn == 0 ? observedLogits(engine, batch: batch) : try engine.logits(inputs)
         #expect(
-          found.map(\.bitPattern) == logits, "\(comment) \(crew.table.isa) ×\(crew.pool.threads), batch \(batch)")
+          found.map(\.bitPattern) == logits,
+          "\(comment) \(crew.table.isa) ×\(crew.pool.threads), batch \(batch)")
       }
     }
   }

@@ -50,7 +50,9 @@ struct EngineRandomModelTests {
     for kind in wanted { #expect(counts[kind, default: 0] >= 5, "\(kind): \(counts)") }
   }
 
-  private static let planeChoices = [[1], [2, 1], [4, 2, 1], [5, 3, 2, 1], [3, 1], [1, 3, 2], [7, 7, 1, 30]]
+  private static let planeChoices = [
+    [1], [2, 1], [4, 2, 1], [5, 3, 2, 1], [3, 1], [1, 3, 2], [7, 7, 1, 30],
+  ]
 
   static func randomModel(seed: UInt64) -> ModelMaker {
     var maker = ModelMaker(

@@ -20,8 +20,10 @@ struct LevelIntervalsTests {
   {
     let slopes: [Float] = [1, 0, -0.0, 0.25, -0.25, -1, -4, 3, 0x1p-140, -0x1p-140, 1e-3]
     let scales: [Float] = [1, -1, 0, -0.0, 0.1, -0.1, 0x1p-130, -0x1p-149, 20, -20, 1e30, -1e30]
-    let slope = random.index(below: 3) == 0 ? random.uniform(-2, 2) : slopes[random.index(below: slopes.count)]
-    let scale = random.index(below: 3) == 0 ? random.uniform(-1, 1) : scales[random.index(below: scales.count)]
+    let slope =
+      random.index(below: 3) == 0 ? random.uniform(-2, 2) : slopes[random.index(below: slopes.count)]
+    let scale =
+      random.index(below: 3) == 0 ? random.uniform(-1, 1) : scales[random.index(below: scales.count)]
     let shift: Float =
       switch random.index(below: 4) {
       case 0: 0

@@ -40,7 +40,9 @@ struct ModelMaker {
     groups: Int = 1
   ) {
     let name = nextName("conv")
-    guard let window = add(.convolution, name, filters, kernel, stride, padding, groups, .down) else { return }
+    guard let window = add(.convolution, name, filters, kernel, stride, padding, groups, .down) else {
+      return
+    }
     let depth = shape.channels / groups
     let weights = values(filters * window.taps * depth) { Float($0.index(below: 33) - 16) / 16 }
     builder.add(

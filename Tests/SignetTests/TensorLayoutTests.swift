@@ -81,7 +81,9 @@ struct WindowTests {
     switch rounding {
     case .down:
       // Whole windows inside the padded image.
-      let starts = Swift.stride(from: 0, to: size + 2 * padding, by: stride).filter { $0 + kernel <= size + 2 * padding }
+      let starts = Swift.stride(from: 0, to: size + 2 * padding, by: stride).filter {
+        $0 + kernel <= size + 2 * padding
+      }
       return starts.isEmpty ? nil : starts.count
     case .up:
       // Windows until one reaches the end of the padded image; the last must start inside the image or left of it.

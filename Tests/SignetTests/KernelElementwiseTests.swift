@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+import Signet
+import Testing
+
+/// Passes over rows of channels, on every instruction set. Oracle: plain loops, bit for bit, in the documented order.
+struct KernelElementwiseTests {
+  private static let channelCounts = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100]
+  private static let tables = ISA.available.compactMap { $0.kernels?.pointee }
+  private let rows = 7
+
+  /// Values with zeros of both signs, denormals and long mantissas.
+  private static func reals(_ count: Int, _ random: inout SplitMix64) -> [Float] {
+    (0..<count).map { _ in
+      switch random.index(below: 8) {
+      case 0: 0
+      case 1: -0.0
+      case 2: random.uniform(-1, 1) * 0x1p-130
+      default: random.uniform(-3, 3)
+      }
+    }
+  }
+
+  private func expectEqual(_ found: [Float], _ expected: [Float], _ comment: Comment) {
+    #expect(found.map(\.bitPattern) == expected.map(\.bitPattern), comment)
+  }
+
+  @Test(arguments: channelCounts)
+  func forwardPasses(channels: Int) {
+    var random = SplitMix64(seed: UInt64(channels))
+    let x = Self.reals(rows * channels, &random)
+    let (scale, shift) = (Self.reals(channels, &random), Self.reals(channels, &random))
+    var sums = [Float](repeating: 0, count: channels)
+    for (i, value) in x.enumerated() { sums[i % channels] += value }
+    for table in Self.tables {
+      var y = x
+      table.affine(x, scale, shift, &y, rows, channels)
+      expectEqual(
+        y, x.enumerated().map { shift[$0 % channels].addingProduct(scale[$0 % channels], $1) },
+        "affine, \(table.isa)")
+      table.prelu(x, scale, &y, rows, channels)
+      expectEqual(
+        y, x.enumerated().map { $1 >= 0 ? $1 : scale[$0 % channels] * $1 }, "prelu, \(table.isa)")
+      var found = scale
+      table.column_sums(x, &found, rows, channels)
+      expectEqual(found, sums, "column_sums, \(table.isa)")
+    }
+  }
+
+  @Test(arguments: channelCounts)
+  func normalisation(channels: Int) {
+    var random = SplitMix64(seed: UInt64(channels))
+    let (x, dz) = (Self.reals(rows * channels, &random), Self.reals(rows * channels, &random))
+    let mean = Self.reals(channels, &random)
+    let (gain, slope) = (Self.reals(channels, &random), Self.reals(channels, &random))
+    let offset = Self.reals(channels, &random)
+    let zeros = [Float](repeating: 0, count: channels)
+    var (sum, square, total, product) = (zeros, zeros, zeros, zeros)
+    var dx = x
+    for (i, value) in x.enumerated() {
+      let c = i % channels
+      let d = value - mean[c]
+      sum[c] += d
+      square[c] = square[c].addingProduct(d, d)
+      total[c] += dz[i]
+      product[c] = product[c].addingProduct(d, dz[i])
+      dx[i] = offset[c].addingProduct(slope[c], d).addingProduct(gain[c], dz[i])
+    }
+    for table in Self.tables {
+      var (first, second) = (mean, mean)
+      table.moments(x, mean, &first, &second, rows, channels)
+      expectEqual(first, sum, "moments, \(table.isa)")
+      expectEqual(second, square, "moments' squares, \(table.isa)")
+      table.norm_gradient_sums(x, dz, mean, &first, &second, rows, channels)
+      expectEqual(first, total, "norm_gradient_sums, \(table.isa)")
+      expectEqual(second, product, "norm_gradient_sums' products, \(table.isa)")
+      var found = x
+      table.norm_gradient(x, dz, mean, gain, slope, offset, &found, rows, channels)
+      expectEqual(found, dx, "norm_gradient, \(table.isa)")
+    }
+  }
+
+  @Test(arguments: channelCounts)
+  func preluBackward(channels: Int) {
+    var random = SplitMix64(seed: UInt64(channels))
+    let (x, dy) = (Self.reals(rows * channels, &random), Self.reals(rows * channels, &random))
+    let slope = Self.reals(channels, &random)
+    let start = Self.reals(channels, &random)
+    var gradient = start
+    var dx = x
+    for (i, value) in x.enumerated() {
+      let c = i % channels
+      dx[i] = value > 0 ? dy[i] : slope[c] * dy[i]
+      gradient[c] += value > 0 ? 0 : value * dy[i]
+    }
+    for table in Self.tables {
+      var (found, foundGradient) = (x, start)
+      table.prelu_backward(x, slope, dy, &found, &foundGradient, rows, channels)
+      expectEqual(found, dx, "prelu_backward, \(table.isa)")
+      expectEqual(foundGradient, gradient, "prelu_backward's slopes, \(table.isa)")
+    }
+  }
+
+  @Test(arguments: channelCounts, 1...4)
+  func encode(channels: Int, planes: Int) {
+    var random = SplitMix64(seed: UInt64(channels * 8 + planes))
+    let x = Self.reals(rows * channels, &random)
+    let (scale, shift) = (Self.reals(channels, &random), Self.reals(channels, &random))
+    let betas = Array([Float(1), 0.5, 0.25, 0.375].prefix(planes))
+    let layout = CodeLayout(channels: channels)
+    var codes = [UInt32](repeating: 0, count: rows * planes * layout.words)
+    var mask = [UInt32](repeating: 0, count: rows * layout.words)
+    var lanes = [Float](repeating: 0, count: 16)
+    for (i, value) in x.enumerated() {
+      let (row, c) = i.quotientAndRemainder(dividingBy: channels)
+      let (word, bit) = layout.position(of: c)
+      var z = shift[c].addingProduct(scale[c], value)
+      if abs(z) <= 1 { mask[row * layout.words + word] |= 1 << UInt32(bit) }
+      for (m, beta) in betas.enumerated() {
+        if z >= 0 { codes[(row * planes + m) * layout.words + word] |= 1 << UInt32(bit) }
+        z = z >= 0 ? z - beta : z + beta
+      }
+      lanes[c % 16] += abs(z)
+    }
+    let magnitude = lanes.reduce(0, +)
+    for table in Self.tables {
+      let crew = EngineComparison.crews.first { $0.kernels.isa == table.isa && $0.pool.threads == 2 }
+      guard let crew else {
+        Issue.record("no crew for \(table.isa)")
+        continue
+      }
+      var (found, foundMask) = (codes.map { ~$0 }, mask.map { ~$0 })
+      Encoder(layout: layout, scale: scale, shift: shift, betas: betas)
+        .run(x, rows: rows, to: &found, mask: &foundMask, on: crew)
+      #expect(found == codes, "encode, \(table.isa)")
+      #expect(foundMask == mask, "encode's mask, \(table.isa)")
+      let foundMagnitude = table.residual_magnitude(x, scale, shift, betas, planes, rows, channels)
+      #expect(foundMagnitude.bitPattern == magnitude.bitPattern, "residual_magnitude, \(table.isa)")
+    }
+  }
+
+  /// Oracle: the formulas of Kingma and Ba's algorithm 1, element by element.
+  @Test(arguments: channelCounts)
+  func adam(count: Int) {
+    var random = SplitMix64(seed: UInt64(count))
+    for (decay, clip) in [(Float(0), Float.infinity), (-5e-4, 1), (0.1, 0.5)] {
+      var step = sk_adam(
+        step_size: 0.3, beta1: 0.9, beta2: 0.999, second_correction: 31.6, epsilon: 1e-8, decay: decay,
+        clip: clip)
+      let (start, gradient) = (Self.reals(count, &random), Self.reals(count, &random))
+      let (first, second) = (Self.reals(count, &random), Self.reals(count, &random).map(abs))
+      var (weights, newFirst, newSecond) = (start, first, second)
+      var changed = 0
+      for i in 0..<count {
+        let g = gradient[i].addingProduct(decay, start[i])
+        newFirst[i] = (0.9 * first[i]).addingProduct(1 - step.beta1, g)
+        newSecond[i] = (step.beta2 * second[i]).addingProduct((1 - step.beta2) * g, g)
+        let divisor = newSecond[i].squareRoot() * step.second_correction + step.epsilon
+        weights[i] = min(max(start[i] - step.step_size * newFirst[i] / divisor, -clip), clip)
+        if (start[i] >= 0) != (weights[i] >= 0) { changed += 1 }
+      }
+      for table in Self.tables {
+        var (w, m, v) = (start, first, second)
+        #expect(table.adam(&step, &w, gradient, &m, &v, count) == changed)
+        expectEqual(w, weights, "adam's weights, \(table.isa)")
+        expectEqual(m, newFirst, "adam's first moments, \(table.isa)")
+        expectEqual(v, newSecond, "adam's second moments, \(table.isa)")
+      }
+    }
+  }
+}
