@@ -38,13 +38,19 @@ let package = Package(
       dependencies: ["Signet", "CSignetKernels", "CBLAS"],
       swiftSettings: strict),
 
-    // MARK: 4 Command line: parses, wires, prints; holds no algorithm
+    // MARK: 4 Reports: curves of a run for TensorBoard
+    .target(
+      name: "SignetTensorBoard",
+      dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+      exclude: ["event.proto"],
+      swiftSettings: strict),
+
+    // MARK: 5 Command line: parses, wires, prints; holds no algorithm
     .executableTarget(
       name: "SignetCLI",
       dependencies: [
-        "Signet", "SignetData", "SignetTraining", "Yams",
+        "Signet", "SignetData", "SignetTraining", "SignetTensorBoard", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: strict),
 
@@ -66,6 +72,12 @@ let package = Package(
       name: "SignetDataTests", dependencies: ["SignetData", "Signet"], swiftSettings: strict),
     .testTarget(
       name: "SignetTrainingTests", dependencies: ["SignetTraining", "Signet"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SignetTensorBoardTests",
+      dependencies: [
+        "SignetTensorBoard", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "EndToEndTests", dependencies: ["SignetCLI", "Signet"],
