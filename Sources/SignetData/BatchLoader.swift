@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Signet
+
+/// The batches of each epoch, as the network's input: which images, in which order, with which changes.
+///
+/// Everything follows from the seed, the epoch and the images' indices, so any batch can be made again, by any
+/// thread, in any order, with the same bits.
+package struct BatchLoader: Sendable {
+  /// Where the images come from.
+  package let images: LabelledImages
+  /// How bytes become inputs.
+  package let preprocessing: Preprocessing
+  /// Images in a batch; the last batch of an epoch may have fewer.
+  package let batchSize: Int
+  /// What the order and the augmentation derive from.
+  package let seed: UInt64
+  /// Whether each epoch has an order of its own.
+  package let shuffled: Bool
+  /// Whether a last batch with fewer images is left out.
+  package let dropLast: Bool
+  /// Random changes of the images; none when evaluating.
+  package let augmentation: Augmentation
+  private let table: [Float]
+
+  /// Creates a loader after checking that the images are what the preprocessing describes.
+  ///
+  /// - Throws: ``DataError`` with code `.invalidArgument` or `.empty`.
+  package init(
+    images: LabelledImages, preprocessing: Preprocessing, batchSize: Int, seed: UInt64, shuffled: Bool,
+    dropLast: Bool, augmentation: Augmentation = Augmentation()
+  ) throws(DataError) {
+    if images.count == 0 {
+      throw DataError(.empty, "\(images.name) has no images to make batches of; choose a larger part of it")
+    }
+    guard batchSize > 0, !dropLast || batchSize <= images.count else {
+      throw DataError(
+        .invalidArgument,
+        "a batch size of \(batchSize) is not possible with the \(images.count) images of \(images.name); "
+          + "choose from 1 to \(images.count)")
+    }
+    guard
+      (images.height, images.width, images.channels)
+        == (preprocessing.height, preprocessing.width, preprocessing.channels)
+    else {
+      throw DataError(
+        .invalidArgument,
+        "\(images.name) has images of \(images.height)×\(images.width)×\(images.channels), but the input is "
+          + "\(preprocessing.height)×\(preprocessing.width)×\(preprocessing.channels); fit the images to the input"
+      )
+    }
+    guard preprocessing.mean.count == images.channels, preprocessing.deviation.count == images.channels,
+      preprocessing.mean.allSatisfy(\.isFinite),
+      preprocessing.deviation.allSatisfy({ $0.isFinite && $0 > 0 })
+    else {
+      throw DataError(
+        .invalidArgument,
+        "the preprocessing needs a finite mean and a positive deviation for each of the \(images.channels) channels"
+      )
+    }
+    guard augmentation.padding >= 0, augmentation.padding <= ImageLayout.maximumSide else {
+      throw DataError(
+        .invalidArgument,
+        "a padding of \(augmentation.padding) pixels is not possible; choose from 0 to \(ImageLayout.maximumSide)"
+      )
+    }
+    self.images = images
+    self.preprocessing = preprocessing
+    self.batchSize = batchSize
+    self.seed = seed
+    self.shuffled = shuffled
+    self.dropLast = dropLast
+    self.augmentation = augmentation
+    table = preprocessing.table()
+  }
+
+  /// Batches in an epoch.
+  package var batchesPerEpoch: Int { batches(of: images.count) }
+
+  /// Numbers of one image's input.
+  package var inputCount: Int { images.imageByteCount }
+
+  /// The batches that `count` images make.
+  func batches(of count: Int) -> Int {
+    count / batchSize + (dropLast || count.isMultiple(of: batchSize) ? 0 : 1)
+  }
+
+  /// The indices of the images in the order of an epoch.
+  package func order(epoch: Int) -> [Int] {
+    guard shuffled else { return Array(0..<images.count) }
+    var random = SplitMix64(seed: RandomStream.order.seed(seed, epoch: epoch))
+    return random.permutation(images.count)
+  }
+
+  /// Writes one batch: `inputs = (p / 255 − mean) / deviation`, looked up in ``Preprocessing/table()``.
+  ///
+  /// - Parameters:
+  ///   - batch: from 0 below the number of batches of `order`.
+  ///   - order: image indices, from ``order(epoch:)`` or a part of it.
+  ///   - epoch: what the augmentation differs by.
+  ///   - inputs: room for `batchSize` × ``inputCount`` numbers.
+  ///   - labels: room for `batchSize` numbers.
+  /// - Shapes: `inputs` is `[batch, height, width, channels]`, `labels` is `[batch]`.
+  /// - Returns: the images written.
+  package func fill(
+    batch: Int, of order: [Int], epoch: Int, inputs: UnsafeMutablePointer<Float>,
+    labels: UnsafeMutablePointer<Int32>
+  ) -> Int {
+    precondition(
+      batch >= 0 && batch < batches(of: order.count), "batch \(batch) of \(batches(of: order.count))")
+    let start = batch * batchSize
+    let count = min(batchSize, order.count - start)
+    let size = inputCount
+    let epochSeed = RandomStream.augmentation.seed(seed, epoch: epoch)
+    images.pixels.withUnsafeBufferPointer { pixels in
+      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { changed in
+        for place in 0..<count {
+          let index = order[start + place]
+          precondition(images.labels.indices.contains(index), "image \(index) of \(images.count)")
+          let image = UnsafeBufferPointer(rebasing: pixels[index * size..<(index + 1) * size])
+          let target = UnsafeMutableBufferPointer(start: inputs + place * size, count: size)
+          labels[place] = Int32(truncatingIfNeeded: images.labels[index])
+          if augmentation.isIdentity {
+            normalize(image, into: target)
+          } else {
+            augment(image, into: changed, index: index, epochSeed: epochSeed)
+            normalize(UnsafeBufferPointer(changed), into: target)
+          }
+        }
+      }
+    }
+    return count
+  }
+
+  private func augment(
+    _ image: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>, index: Int,
+    epochSeed: UInt64
+  ) {
+    let choice = augmentation.choice(epochSeed: epochSeed, index: index)
+    choice.crop.apply(
+      image, into: output, height: images.height, width: images.width, channels: images.channels)
+    if choice.isFlipped {
+      HorizontalFlip.apply(output, height: images.height, width: images.width, channels: images.channels)
+    }
+  }
+
+  private func normalize(_ image: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<Float>)
+  {
+    let channels = images.channels
+    table.withUnsafeBufferPointer { table in
+      if channels == 1 {
+        for k in 0..<image.count { output[k] = table[Int(image[k])] }
+      } else {
+        var start = 0
+        while start < image.count {
+          for channel in 0..<channels {
+            output[start + channel] = table[channel << 8 + Int(image[start + channel])]
+          }
+          start += channels
+        }
+      }
+    }
+  }
+}

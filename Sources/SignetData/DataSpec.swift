@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The part of a data set that is asked for.
+package enum Split: String, CaseIterable, Codable, Hashable, Sendable {
+  /// What a network learns from; validation images are held out of it.
+  case training
+  /// What only the final figure is measured on.
+  case test
+}
+
+/// Where data comes from, as written on the command line: `fashion-mnist`, `idx:DIR`, `cifar10:DIR`, and so on.
+package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
+  /// The formats that can be named.
+  package enum Kind: String, CaseIterable, Codable, Hashable, Sendable {
+    /// Fashion-MNIST, found where the Debian package puts it, or under a given root.
+    case fashionMNIST = "fashion-mnist"
+    /// A folder of IDX files.
+    case idx
+    /// The binary version of CIFAR-10.
+    case cifar10
+    /// The binary version of CIFAR-100, fine labels.
+    case cifar100
+    /// A folder of JPEG and PNG files, one folder a class.
+    case folder
+    /// ImageNet in its published archives.
+    case imagenet
+  }
+
+  /// Where Debian's package `dataset-fashion-mnist` puts its files.
+  package static let systemFashionMNIST = "/usr/share/datasets/fashion-mnist"
+
+  /// The ten classes of Fashion-MNIST.
+  ///
+  /// - Source: H. Xiao, K. Rasul, R. Vollgraf 2017, arXiv:1708.07747.
+  package static let fashionMNISTClasses = [
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+  ]
+
+  /// The format.
+  package let kind: Kind
+  /// The folder after the colon; empty for `fashion-mnist`.
+  package let folder: String
+
+  /// The specification as it is written on the command line.
+  package var description: String {
+    kind == .fashionMNIST ? kind.rawValue : "\(kind.rawValue):\(folder)"
+  }
+
+  /// Parses a specification.
+  ///
+  /// - Throws: ``DataError`` with code `.invalidSpecification` that lists the forms.
+  package init(parsing text: String) throws(DataError) {
+    let colon = text.firstIndex(of: ":")
+    let name = colon.map { text[..<$0] } ?? text[...]
+    let folder = colon.map { String(text[text.index(after: $0)...]) }
+    let forms = "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or imagenet:DIR"
+    guard let kind = Kind(rawValue: String(name)) else {
+      throw DataError(.invalidSpecification, "`\(text)` is not a known kind of data; use \(forms)")
+    }
+    if kind == .fashionMNIST {
+      guard folder == nil else {
+        throw DataError(
+          .invalidSpecification,
+          "`\(text)`: fashion-mnist takes no folder; use --data-root DIR or idx:DIR for files elsewhere")
+      }
+    } else if folder?.isEmpty ?? true {
+      throw DataError(.invalidSpecification, "`\(text)` names no folder; use \(kind.rawValue):DIR")
+    }
+    self.kind = kind
+    self.folder = folder ?? ""
+  }
+
+  /// Loads one split into memory.
+  ///
+  /// - Parameters:
+  ///   - split: training or test data.
+  ///   - root: the folder under which `fashion-mnist` is looked for first.
+  ///   - layout: the size that the images get; `nil` keeps theirs (that of the first image for `folder:`).
+  /// - Returns: the images of the split, never none.
+  /// - Throws: ``DataError`` that names the file or folder at fault.
+  package func load(
+    split: Split, root: String? = nil, layout: ImageLayout? = nil
+  ) throws(DataError) -> LabelledImages {
+    let images: LabelledImages
+    switch kind {
+    case .fashionMNIST:
+      let found = try Self.locateFashionMNIST(root: root, system: Self.systemFashionMNIST)
+      images = try IDXFolder(path: found, name: kind.rawValue, classNames: Self.fashionMNISTClasses).load(
+        split)
+    case .idx:
+      images = try IDXFolder(path: folder, name: description, classNames: nil).load(split)
+    case .cifar10:
+      images = try CIFAR(path: folder, variant: .cifar10).load(split)
+    case .cifar100:
+      images = try CIFAR(path: folder, variant: .cifar100).load(split)
+    case .folder:
+      images = try ImageFolder(path: folder, layout: layout).load(split)
+    case .imagenet:
+      throw DataError(
+        .unsupported, "imagenet: is not supported yet by this version: use folder:DIR", path: folder)
+    }
+    guard let layout else { return images }
+    return try images.fitted(to: layout)
+  }
+
+  /// The first of `root`/fashion-mnist, `root` and the system's folder that has the data.
+  static func locateFashionMNIST(root: String?, system: String) throws(DataError) -> String {
+    let candidates = (root.map { [FileSystem.join($0, Kind.fashionMNIST.rawValue), $0] } ?? []) + [system]
+    if let found = candidates.first(where: IDXFolder.isPresent) { return found }
+    throw DataError(
+      .notFound,
+      "Fashion-MNIST is not in \(candidates.joined(separator: ", ")); install it with "
+        + "`apt-get install dataset-fashion-mnist`, or name the folder that has its IDX files with --data-root"
+    )
+  }
+}

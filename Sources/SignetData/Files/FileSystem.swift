@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// The few questions that readers ask of the file system, answered by libc.
+enum FileSystem {
+  /// What a path leads to, links followed.
+  enum Kind {
+    case file
+    case folder
+    case absent
+  }
+
+  /// What is at `path`; anything that is neither folder nor absent counts as a file.
+  static func kind(of path: String) -> Kind {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return .absent }
+    return status.st_mode & S_IFMT == S_IFDIR ? .folder : .file
+  }
+
+  /// `folder/name`, with one slash between them.
+  static func join(_ folder: String, _ name: String) -> String {
+    folder.hasSuffix("/") ? folder + name : folder + "/" + name
+  }
+
+  /// The names in a folder without hidden ones, in the order of their UTF-8 bytes, whatever the locale.
+  ///
+  /// - Throws: ``DataError`` with code `.notFound` or `.unreadable`.
+  static func names(in folder: String) throws(DataError) -> [String] {
+    guard let handle = opendir(folder) else { throw systemError("open the folder", path: folder) }
+    defer { closedir(handle) }
+    guard let nameOffset = MemoryLayout<dirent>.offset(of: \.d_name) else { return [] }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(handle) else {
+        if errno != 0 { throw systemError("list the folder", path: folder) }
+        break
+      }
+      // Names can be longer than the imported tuple, so they are read in place.
+      let start = (UnsafeRawPointer(entry) + nameOffset).assumingMemoryBound(to: CChar.self)
+      let name = String(cString: start)
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+  }
+
+  /// All bytes of a file.
+  ///
+  /// - Throws: ``DataError`` if it can't be read, is a folder, or has more than `limit` bytes.
+  static func contents(of path: String, limit: Int) throws(DataError) -> [UInt8] {
+    let descriptor = try openFile(path)
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw systemError("examine the file", path: path) }
+    // A pipe reports no size, so the limit is checked again while reading.
+    let expected = max(Int(status.st_size), 0)
+    guard expected <= limit else { throw tooLong(path, limit) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(expected)
+    let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+    defer { chunk.deallocate() }
+    while true {
+      let count = try readSome(descriptor, into: chunk, path: path)
+      if count == 0 { return bytes }
+      guard bytes.count + count <= limit else { throw tooLong(path, limit) }
+      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+    }
+  }
+
+  /// Opens a file for reading; the caller closes the descriptor.
+  static func openFile(_ path: String) throws(DataError) -> Int32 {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    if descriptor < 0 { throw systemError("open the file", path: path) }
+    return descriptor
+  }
+
+  /// Reads up to `buffer.count` bytes; 0 at the end of the file only.
+  static func readSome(
+    _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, path: String
+  ) throws(DataError) -> Int {
+    while true {
+      let count = read(descriptor, buffer.baseAddress, buffer.count)
+      if count >= 0 { return count }
+      if errno != EINTR { throw systemError("read the file", path: path) }
+    }
+  }
+
+  /// Bytes of memory that this machine has; the largest number if it does not say.
+  static var physicalMemory: Int {
+    let (bytes, overflow) = Int(sysconf(Int32(_SC_PHYS_PAGES)))
+      .multipliedReportingOverflow(by: Int(sysconf(Int32(_SC_PAGESIZE))))
+    return overflow || bytes <= 0 ? .max : bytes
+  }
+
+  private static func systemError(_ action: String, path: String) -> DataError {
+    let number = errno
+    let reason = String(cString: strerror(number))
+    return DataError(
+      number == ENOENT ? .notFound : .unreadable,
+      "cannot \(action): \(reason); check the path and its permissions", path: path)
+  }
+
+  private static func tooLong(_ path: String, _ limit: Int) -> DataError {
+    DataError(
+      .tooLarge, "has more than \(limit) bytes, the most that is read; give a smaller file", path: path)
+  }
+}

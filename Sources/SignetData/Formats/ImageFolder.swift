@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+
+/// A folder of JPEG and PNG files sorted into classes: `train/CLASS/*.jpg`, and `test/` or `val/` likewise.
+///
+/// Classes are the folders in `train`, sorted by name. Hidden files and files with other extensions are passed over.
+struct ImageFolder {
+  private static let extensions: Set<String> = ["jpg", "jpeg", "png"]
+
+  /// The folder that has `train` in it.
+  let path: String
+  /// The size of all images; `nil` takes that of the first image, and RGB unless all are grey.
+  let layout: ImageLayout?
+
+  /// Reads and decodes one split, on all cores.
+  ///
+  /// - Throws: ``DataError``: `.notFound` (folder), `.empty` (class or split without images), `.invalidArgument`
+  ///   (splits with different classes), `.tooLarge`, and those of ``ImageDecoder`` with the path of the first image
+  ///   that can't be decoded.
+  func load(_ split: Split) throws(DataError) -> LabelledImages {
+    let folder = try splitFolder(split)
+    let classNames = try classes(in: folder)
+    if split == .test { try checkAgreement(classNames, in: folder) }
+    var files: [String] = []
+    var labels: [Int] = []
+    for (label, name) in classNames.enumerated() {
+      let classFolder = FileSystem.join(folder, name)
+      let images = try FileSystem.names(in: classFolder).filter(Self.isImage)
+      if images.isEmpty {
+        throw DataError(
+          .empty, "has no .jpg, .jpeg or .png file; put images of the class there or remove the folder",
+          path: classFolder)
+      }
+      files += images.map { FileSystem.join(classFolder, $0) }
+      labels += images.map { _ in label }
+    }
+    let target: ImageLayout
+    if let layout {
+      try layout.validate()
+      target = layout
+    } else {
+      let first = try ImageDecoder.decode(path: files[0])
+      target = ImageLayout(height: first.height, width: first.width, channels: 3)
+    }
+    try target.checkMemory(images: files.count, path: folder)
+    var (pixels, areGrey) = try Self.decode(files, as: target)
+    var channels = target.channels
+    if layout == nil, areGrey {
+      pixels = stride(from: 0, to: pixels.count, by: 3).map { pixels[$0] }
+      channels = 1
+    }
+    return try LabelledImages(
+      name: "folder:\(path)", height: target.height, width: target.width, channels: channels, pixels: pixels,
+      labels: labels, classNames: classNames, path: folder)
+  }
+
+  private func splitFolder(_ split: Split) throws(DataError) -> String {
+    guard FileSystem.kind(of: path) == .folder else {
+      throw DataError(.notFound, "is not a folder; give the folder with train/ and test/ in it", path: path)
+    }
+    let names = split == .training ? ["train"] : ["test", "val"]
+    for name in names where FileSystem.kind(of: FileSystem.join(path, name)) == .folder {
+      return FileSystem.join(path, name)
+    }
+    let wanted = names.map { "\($0)/" }.joined(separator: " or ")
+    throw DataError(
+      .notFound, "has no folder \(wanted); put a folder of images for each class there", path: path)
+  }
+
+  private func classes(in folder: String) throws(DataError) -> [String] {
+    let names = try FileSystem.names(in: folder).filter {
+      FileSystem.kind(of: FileSystem.join(folder, $0)) == .folder
+    }
+    if names.isEmpty {
+      throw DataError(.empty, "has no folders; make one with images for each class", path: folder)
+    }
+    return names
+  }
+
+  /// Labels are places in the list of classes, so both splits must have the same list.
+  private func checkAgreement(_ classNames: [String], in folder: String) throws(DataError) {
+    let training = FileSystem.join(path, "train")
+    guard FileSystem.kind(of: training) == .folder else { return }
+    let expected = try classes(in: training)
+    for name in classNames where !expected.contains(name) {
+      throw DataError(
+        .invalidArgument, "the class \(name) is not in \(training); remove it here or add it there",
+        path: folder)
+    }
+    for name in expected where !classNames.contains(name) {
+      throw DataError(
+        .invalidArgument, "the class \(name) of \(training) is missing here; add a folder with its images",
+        path: folder)
+    }
+  }
+
+  private static func isImage(_ name: String) -> Bool {
+    guard let dot = name.lastIndex(of: ".") else { return false }
+    return extensions.contains(name[name.index(after: dot)...].lowercased())
+  }
+
+  /// Decodes all files into one array; of several failures, that of the first file is thrown.
+  private static func decode(
+    _ files: [String], as layout: ImageLayout
+  ) throws(DataError) -> (pixels: [UInt8], areGrey: Bool) {
+    let size = layout.byteCount
+    let outcomes = Outcomes(count: files.count)
+    let pixels = [UInt8](unsafeUninitializedCapacity: files.count * size) { output, initialized in
+      // Each iteration writes its own image and its own outcome, and nothing else.
+      nonisolated(unsafe) let output = output
+      DispatchQueue.concurrentPerform(iterations: files.count) { index in
+        do throws(DataError) {
+          let image = try ImageDecoder.decode(path: files[index])
+          let fitted = try image.fitted(to: layout)
+          _ = UnsafeMutableBufferPointer(rebasing: output[index * size..<(index + 1) * size])
+            .initialize(fromContentsOf: fitted.pixels)
+          outcomes.cells[index] = .decoded(isGrey: image.channels == 1)
+        } catch {
+          outcomes.cells[index] = .failed(error)
+        }
+      }
+      initialized = outcomes.firstError == nil ? files.count * size : 0
+    }
+    if let error = outcomes.firstError { throw error }
+    return (pixels, outcomes.areGrey)
+  }
+
+  /// What came of each file; each place is written by one thread and read after all have ended.
+  private final class Outcomes: @unchecked Sendable {
+    enum Outcome {
+      case pending
+      case decoded(isGrey: Bool)
+      case failed(DataError)
+    }
+
+    let cells: UnsafeMutableBufferPointer<Outcome>
+
+    init(count: Int) {
+      cells = .allocate(capacity: count)
+      cells.initialize(repeating: .pending)
+    }
+
+    deinit {
+      cells.deinitialize()
+      cells.deallocate()
+    }
+
+    var firstError: DataError? {
+      for case .failed(let error) in cells { return error }
+      return nil
+    }
+
+    var areGrey: Bool {
+      cells.allSatisfy { if case .decoded(isGrey: true) = $0 { true } else { false } }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CPNG
+
+/// PNG through libpng's simplified interface.
+enum PNGDecoder {
+  /// How a PNG file starts.
+  static let magic: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
+
+  /// Decodes to 8-bit grey or RGB; transparent parts show white.
+  ///
+  /// Palettes are looked up, samples of 16 bits rounded to 8, and a `gAMA` chunk other than sRGB's converted to it.
+  static func decode(_ bytes: [UInt8], path: String) throws(DataError) -> PixelImage {
+    try checkChunks(bytes, path: path)
+    var image = png_image()
+    image.version = png_uint_32(PNG_IMAGE_VERSION)
+    defer { png_image_free(&image) }
+    // libpng keeps the address of the bytes between its two calls.
+    return try bytes.withUnsafeBufferPointer { input throws(DataError) -> PixelImage in
+      guard png_image_begin_read_from_memory(&image, input.baseAddress, input.count) != 0 else {
+        throw failure(image, path)
+      }
+      let flags = UInt32(image.format)
+      let hasAlpha = flags & UInt32(PNG_FORMAT_FLAG_ALPHA) != 0
+      let isColor = flags & UInt32(PNG_FORMAT_FLAG_COLOR) != 0
+      // The sides are 32 bits, so they fit in an Int before they are checked.
+      let layout = ImageLayout(height: Int(image.height), width: Int(image.width), channels: isColor ? 3 : 1)
+      try layout.validate(path: path)
+      image.format =
+        (isColor ? UInt32(PNG_FORMAT_FLAG_COLOR) : 0) | (hasAlpha ? UInt32(PNG_FORMAT_FLAG_ALPHA) : 0)
+      // Without this, 16-bit samples of a file that names no gamma would be taken for linear light.
+      image.flags |= UInt32(PNG_IMAGE_FLAG_16BIT_sRGB)
+      let byteCount = layout.byteCount + (hasAlpha ? layout.height * layout.width : 0)
+      var complete = false
+      var pixels = [UInt8](unsafeUninitializedCapacity: byteCount) { output, initialized in
+        complete = png_image_finish_read(&image, nil, output.baseAddress, 0, nil) != 0
+        initialized = complete ? byteCount : 0
+      }
+      guard complete else { throw failure(image, path) }
+      if hasAlpha { pixels = onWhite(pixels, channels: layout.channels) }
+      return PixelImage(height: layout.height, width: layout.width, channels: layout.channels, pixels: pixels)
+    }
+  }
+
+  /// `(a v + (255 − a) 255) / 255`, rounded, on the stored values, as browsers blend.
+  private static func onWhite(_ pixels: [UInt8], channels: Int) -> [UInt8] {
+    let count = pixels.count / (channels + 1)
+    return [UInt8](unsafeUninitializedCapacity: count * channels) { output, initialized in
+      for pixel in 0..<count {
+        let start = pixel * (channels + 1)
+        let alpha = UInt32(pixels[start + channels])
+        for channel in 0..<channels {
+          let blend = alpha * UInt32(pixels[start + channel]) + (255 - alpha) * 255
+          output[pixel * channels + channel] = UInt8((blend + 127) / 255)
+        }
+      }
+      initialized = count * channels
+    }
+  }
+
+  /// Refuses a file without its last chunk: libpng stops at the last pixel and would not notice.
+  private static func checkChunks(_ bytes: [UInt8], path: String) throws(DataError) {
+    var offset = magic.count
+    while offset + 12 <= bytes.count {
+      let length = bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) }
+      guard length <= bytes.count - offset - 12 else { break }
+      if bytes[offset + 4..<offset + 8].elementsEqual("IEND".utf8) { return }
+      offset += 12 + length
+    }
+    throw DataError(
+      .truncated, "the PNG data ends early; save the image again or remove it", path: path, byteOffset: offset
+    )
+  }
+
+  private static func failure(_ image: png_image, _ path: String) -> DataError {
+    let reason = withUnsafeBytes(of: image.message) { message in
+      String(decoding: message.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    return DataError(
+      .damaged,
+      "the PNG data is damaged or of an unknown kind (\(reason)); save the image again or remove it",
+      path: path)
+  }
+}

@@ -1,0 +1,3 @@
+import CTurboJPEG
+import CZlib
+import CPNG
