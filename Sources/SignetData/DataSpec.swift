@@ -104,7 +104,7 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
   }
 
   /// The first of `root`/fashion-mnist, `root` and the system's folder that has the data.
-  static func locateFashionMNIST(root: String?, system: String) throws(DataError) -> String {
+  package static func locateFashionMNIST(root: String?, system: String) throws(DataError) -> String {
     let candidates = (root.map { [FileSystem.join($0, Kind.fashionMNIST.rawValue), $0] } ?? []) + [system]
     if let found = candidates.first(where: IDXFolder.isPresent) { return found }
     throw DataError(

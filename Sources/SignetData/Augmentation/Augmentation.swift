@@ -22,9 +22,11 @@ package struct Augmentation: Codable, Hashable, Sendable {
   package var isIdentity: Bool { padding == 0 && !flip }
 
   /// What happens to one image.
-  struct Choice: Hashable {
-    var crop: RandomCrop
-    var isFlipped: Bool
+  package struct Choice: Hashable, Sendable {
+    /// Where it is cut out.
+    package var crop: RandomCrop
+    /// Whether it is mirrored after that.
+    package var isFlipped: Bool
   }
 
   /// Draws what happens to one image of an epoch.
@@ -33,7 +35,7 @@ package struct Augmentation: Codable, Hashable, Sendable {
   ///   - epochSeed: the seed of the run's augmentation in this epoch.
   ///   - index: the image's place in the data set.
   /// - Returns: where the image is cropped and whether it is mirrored.
-  func choice(epochSeed: UInt64, index: Int) -> Choice {
+  package func choice(epochSeed: UInt64, index: Int) -> Choice {
     // Always the same draws in the same order, so that switching one change on leaves the other as it was.
     var random = SplitMix64(seed: epochSeed, stream: UInt64(index))
     let isFlipped = random.next() >> 63 == 1

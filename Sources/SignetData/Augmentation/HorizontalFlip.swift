@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Left and right exchanged.
-enum HorizontalFlip {
+package enum HorizontalFlip {
   /// Mirrors an image in place, pixel by pixel, its channels kept in order.
   ///
   /// - Shapes: `[height, width, channels]`.
-  static func apply(_ image: UnsafeMutableBufferPointer<UInt8>, height: Int, width: Int, channels: Int) {
+  package static func apply(
+    _ image: UnsafeMutableBufferPointer<UInt8>, height: Int, width: Int, channels: Int
+  ) {
     for row in 0..<height {
       var left = row * width * channels
       var right = left + (width - 1) * channels

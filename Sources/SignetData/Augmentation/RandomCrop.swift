@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Signet
+package import Signet
 
 /// A crop of an image's own size out of the image with black borders; in effect a shift.
-struct RandomCrop: Hashable {
+package struct RandomCrop: Hashable, Sendable {
   /// The first row of the crop, counted from the unpadded image's; negative rows are border.
-  let top: Int
+  package let top: Int
   /// The first column of the crop, counted likewise.
-  let left: Int
+  package let left: Int
 
   /// A crop at a given place.
-  init(top: Int, left: Int) {
+  package init(top: Int, left: Int) {
     self.top = top
     self.left = left
   }
 
   /// A crop at one of the `(2 padding + 1)²` places, all equally likely.
-  init(padding: Int, using random: inout SplitMix64) {
+  package init(padding: Int, using random: inout SplitMix64) {
     top = random.index(below: 2 * padding + 1) - padding
     left = random.index(below: 2 * padding + 1) - padding
   }
@@ -24,7 +24,7 @@ struct RandomCrop: Hashable {
   /// Copies the crop of `input` to `output`; what lies outside the image becomes 0.
   ///
   /// - Shapes: both `[height, width, channels]`.
-  func apply(
+  package func apply(
     _ input: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>, height: Int,
     width: Int,
     channels: Int

@@ -9,7 +9,7 @@ import Darwin
 #endif
 
 /// The few questions that readers ask of the file system, answered by libc.
-enum FileSystem {
+package enum FileSystem {
   /// What a path leads to, links followed.
   enum Kind {
     case file
@@ -54,7 +54,7 @@ enum FileSystem {
   /// All bytes of a file.
   ///
   /// - Throws: ``DataError`` if it can't be read, is a folder, or has more than `limit` bytes.
-  static func contents(of path: String, limit: Int) throws(DataError) -> [UInt8] {
+  package static func contents(of path: String, limit: Int) throws(DataError) -> [UInt8] {
     let descriptor = try openFile(path)
     defer { close(descriptor) }
     var status = stat()

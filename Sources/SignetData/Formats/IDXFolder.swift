@@ -4,7 +4,7 @@
 ///
 /// `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`; a dot
 /// before `idx`, as some mirrors have it, is the same. Images are `[N, H, W]` or `[N, H, W, C]`, labels `[N]`.
-struct IDXFolder {
+package struct IDXFolder {
   /// The folder.
   let path: String
   /// What the data set is called in messages.
@@ -13,7 +13,7 @@ struct IDXFolder {
   let classNames: [String]?
 
   /// Whether a folder has the training images of such a data set.
-  static func isPresent(in folder: String) -> Bool {
+  package static func isPresent(in folder: String) -> Bool {
     find("images", idx: 3, prefix: prefix(of: .training), in: folder) != nil
   }
 

@@ -3,14 +3,14 @@
 /// What the marker segments before a JPEG's pixels say beyond what the decoder reports.
 ///
 /// Never fails: what can't be read is as if it were absent, since the pixels don't depend on it.
-struct JPEGMetadata {
+package struct JPEGMetadata {
   /// The EXIF orientation, 1…8; 1 is upright.
-  private(set) var orientation = 1
+  package private(set) var orientation = 1
   /// Whether Adobe's APP14 segment is there; such files store CMYK inverted.
   private(set) var hasAdobeSegment = false
 
   /// Walks the segments from the start of the file to the first scan.
-  init(_ bytes: [UInt8]) {
+  package init(_ bytes: [UInt8]) {
     var offset = 2
     while offset + 4 <= bytes.count, bytes[offset] == 0xff {
       let marker = bytes[offset + 1]
@@ -74,7 +74,7 @@ extension PixelImage {
   /// The image turned upright from an EXIF orientation, 1…8; other values leave it as it is.
   ///
   /// 2 and 4 mirror it, 3 turns it by 180°, 6 and 8 by 90° clockwise and anticlockwise, 5 and 7 mirror and turn.
-  func oriented(_ orientation: Int) -> PixelImage {
+  package func oriented(_ orientation: Int) -> PixelImage {
     // Output pixel (y, x) is input pixel `origin + y · down + x · right`.
     let lastColumn = width - 1
     let lastRow = (height - 1) * width

@@ -18,7 +18,7 @@ extension PixelImage {
   /// The part `rows` × `columns` of the image at another size; the rest of it is never computed.
   ///
   /// So the centre of a picture of 1 × 65,500 pixels costs no more than its crop, although the whole would be huge.
-  func resampled(height: Int, width: Int, rows: Range<Int>, columns: Range<Int>) -> PixelImage {
+  package func resampled(height: Int, width: Int, rows: Range<Int>, columns: Range<Int>) -> PixelImage {
     let across = ResampleTaps(from: self.width, to: width, outputs: columns)
     let down = ResampleTaps(from: self.height, to: height, outputs: rows)
     let firstRow = down.starts.first ?? 0
