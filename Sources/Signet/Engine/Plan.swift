@@ -128,7 +128,7 @@ private struct PlanCompiler {
     steps.append(
       EncodeStep(
         name: node.name, pixels: shape.pixels,
-        encoder: Encoder(
+        encoder: BitEncoder(
           layout: layoutWanted(after: next, channels: channels),
           scale: scale.isEmpty ? Array(repeating: 1, count: channels) : scale,
           shift: shift.isEmpty ? Array(repeating: 0, count: channels) : shift, betas: betas)))

@@ -22,7 +22,7 @@ struct RealConvolutionStep: PlanStep {
 struct EncodeStep: PlanStep {
   let name: String
   let pixels: Int
-  let encoder: Encoder
+  let encoder: BitEncoder
 
   var outputBytes: Int { pixels * encoder.betas.count * encoder.layout.words * 4 }
 

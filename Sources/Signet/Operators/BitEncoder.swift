@@ -3,7 +3,7 @@
 import CSignetKernels
 
 /// Reals to residual codes: `z = fma(scale, x, shift)`, `H_m = sign(r_m)`, `r_(m+1) = r_m − β_m H_m`.
-package struct Encoder: Sendable {
+package struct BitEncoder: Sendable {
   package var layout: CodeLayout
   package var scale: [Float]
   package var shift: [Float]

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Synchronization
+
+/// Memory that is used again: after the first step of a training run, no step allocates.
+package final class MemoryPool: Sendable {
+  private let free = Mutex<[Int: [Region]]>([:])
+
+  package init() {}
+
+  /// A region of at least `bytes` bytes; its content is undefined.
+  package func take(bytes: Int) -> Memory {
+    let size = (max(bytes, 1) + 4095) / 4096 * 4096
+    let region = free.withLock { $0[size]?.popLast() } ?? Region(bytes: size)
+    return Memory(region: region, pool: self)
+  }
+
+  fileprivate func give(_ region: Region) {
+    free.withLock { $0[region.bytes, default: []].append(region) }
+  }
+
+  fileprivate final class Region: @unchecked Sendable {
+    let bytes: Int
+    let pointer: UnsafeMutableRawPointer
+
+    init(bytes: Int) {
+      self.bytes = bytes
+      pointer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    }
+
+    deinit { pointer.deallocate() }
+  }
+}
+
+/// A region of a pool; it goes back with the last reference.
+package final class Memory: @unchecked Sendable {
+  private let region: MemoryPool.Region
+  private let pool: MemoryPool
+
+  fileprivate init(region: MemoryPool.Region, pool: MemoryPool) {
+    self.region = region
+    self.pool = pool
+  }
+
+  deinit { pool.give(region) }
+
+  package var floats: UnsafeMutablePointer<Float> { region.pointer.assumingMemoryBound(to: Float.self) }
+  package var words: UnsafeMutablePointer<UInt32> { region.pointer.assumingMemoryBound(to: UInt32.self) }
+  package var bytes: UnsafeMutablePointer<UInt8> { region.pointer.assumingMemoryBound(to: UInt8.self) }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+package import Signet
+
+/// Activations that are infinite or not a number.
+package struct NotFinite: Error {}
+
+/// The parameters and statistics of a batch normalisation, and its equations.
+///
+/// `z = γ (x − μ) / √(σ² + ε) + β`, per channel; μ and σ² (biased) are the batch's in training, running means afterwards.
+/// - Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
+package struct Normalization: Sendable {
+  package static let epsilon: Float = 1e-5
+  package static let momentum: Float = 0.1
+
+  package var scale: Parameter
+  package var shift: Parameter
+  package var runningMean: [Float]
+  package var runningVariance: [Float]
+
+  package init(channels: Int) {
+    scale = Parameter(.other, count: channels, value: 1)
+    shift = Parameter(.other, count: channels, value: 0)
+    runningMean = Array(repeating: 0, count: channels)
+    runningVariance = Array(repeating: 1, count: channels)
+  }
+
+  /// Normalisation as one multiplication and addition, with what its gradient needs.
+  package struct Affine: Sendable {
+    package var scale: [Float]
+    package var shift: [Float]
+    var mean: [Float]
+    var inverseDeviation: [Float]
+
+    /// `a = γ / √(σ² + ε)`, `b = β − μ·a`.
+    init(_ norm: Normalization, mean: [Float], variance: [Float]) {
+      self.mean = mean
+      inverseDeviation = variance.map { 1 / ($0 + Normalization.epsilon).squareRoot() }
+      scale = zip(norm.scale.value.elements, inverseDeviation).map { $0 * $1 }
+      shift = []
+      for channel in mean.indices {
+        shift.append(norm.shift.value.pointer[channel] - mean[channel] * scale[channel])
+      }
+    }
+  }
+
+  /// What inference uses.
+  package var running: Affine { Affine(self, mean: runningMean, variance: runningVariance) }
+
+  /// The affine form for a batch; in training from its own statistics, which enter the running ones.
+  ///
+  /// - Throws: ``NotFinite`` if the statistics are not finite; a sign would hide it.
+  mutating func affine(of x: Tensor, phase: Phase, on context: ComputeContext) throws -> Affine {
+    guard phase == .training else { return running }
+    let (channels, rows) = (x.channels, x.rows)
+    // Sums are taken about the first pixel's values: their squares stay small where the mean is large.
+    let sums = context.channelSums(rows: rows, channels: channels, kinds: 2) { range, out in
+      context.crew.kernels.moments(
+        x.pointer + range.lowerBound * channels, x.pointer, out, out + channels, range.count, channels)
+    }
+    var mean = [Float](repeating: 0, count: channels)
+    var variance = mean
+    for channel in 0..<channels {
+      let offset = sums[channel] / Double(rows)
+      mean[channel] = Float(Double(x.pointer[channel]) + offset)
+      variance[channel] = Float(max(0, sums[channels + channel] / Double(rows) - offset * offset))
+      guard mean[channel].isFinite, sums[channels + channel].isFinite else { throw NotFinite() }
+      runningMean[channel] += Self.momentum * (mean[channel] - runningMean[channel])
+      runningVariance[channel] += Self.momentum * (variance[channel] - runningVariance[channel])
+    }
+    return Affine(self, mean: mean, variance: variance)
+  }
+
+  /// Gradients of γ, β and x from that of z.
+  ///
+  /// `dγ = Σ dz·x̂`, `dβ = Σ dz`, `dx = a (dz − dβ/n − x̂·dγ/n)`.
+  mutating func backward(_ dz: Tensor, x: Tensor, affine: Affine, on context: ComputeContext) -> Tensor {
+    let (channels, rows) = (x.channels, x.rows)
+    let sums = context.channelSums(rows: rows, channels: channels, kinds: 2) { range, out in
+      let first = range.lowerBound * channels
+      context.crew.kernels.norm_gradient_sums(
+        x.pointer + first, dz.pointer + first, affine.mean, out, out + channels, range.count, channels)
+    }
+    var slope = [Float](repeating: 0, count: channels)
+    var offset = slope
+    for channel in 0..<channels {
+      let inverse = Double(affine.inverseDeviation[channel])
+      let (sum, product) = (sums[channel], sums[channels + channel])
+      shift.gradient.pointer[channel] = Float(sum)
+      scale.gradient.pointer[channel] = Float(product * inverse)
+      slope[channel] = Float(-Double(affine.scale[channel]) * inverse * inverse * product / Double(rows))
+      offset[channel] = Float(-Double(affine.scale[channel]) * sum / Double(rows))
+    }
+    let dx = context.tensor(x.images, x.shape)
+    context.chunks(of: rows) { _, range in
+      let first = range.lowerBound * channels
+      context.crew.kernels.norm_gradient(
+        x.pointer + first, dz.pointer + first, affine.mean, affine.scale, slope, offset, dx.pointer + first,
+        range.count,
+        channels)
+    }
+    return dx
+  }
+
+  mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
+    try body("norm.scale", &scale)
+    try body("norm.shift", &shift)
+  }
+
+  mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
+    try body("norm.running_mean", &runningMean)
+    try body("norm.running_variance", &runningVariance)
+  }
+}
+
+/// Batch normalisation as a layer of its own: before the real convolutions of full-precision networks.
+package struct BatchNorm: Layer {
+  package let name: String
+  package let output: FeatureShape
+  package var norm: Normalization
+
+  package struct Saved: Sendable {
+    let x: Tensor
+    let affine: Normalization.Affine
+  }
+
+  package init(name: String, input: FeatureShape) {
+    self.name = name
+    output = input
+    norm = Normalization(channels: input.channels)
+  }
+
+  package mutating func forward(
+    _ x: Tensor, phase: Phase, on context: ComputeContext
+  ) throws -> (Tensor, Saved) {
+    let affine = try norm.affine(of: x, phase: phase, on: context)
+    let z = context.tensor(x.images, output)
+    context.chunks(of: x.rows) { _, range in
+      let first = range.lowerBound * x.channels
+      context.crew.kernels.affine(
+        x.pointer + first, affine.scale, affine.shift, z.pointer + first, range.count, x.channels)
+    }
+    return (z, Saved(x: x, affine: affine))
+  }
+
+  package mutating func backward(
+    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Tensor? {
+    norm.backward(dy, x: saved.x, affine: saved.affine, on: context)
+  }
+
+  package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
+    try norm.forEachParameter(body)
+  }
+
+  package mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
+    try norm.forEachStatistic(body)
+  }
+
+  package func compile(into compiler: inout ModelCompiler) throws {
+    let running = norm.running
+    compiler.affine(name, scale: running.scale, shift: running.shift)
+  }
+}

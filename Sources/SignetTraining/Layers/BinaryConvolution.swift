@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CBLAS
+import CSignetKernels
+package import Signet
+
+/// BatchNorm, binarized activations and a convolution with binary weights: the core of a binary block.
+///
+/// - Forward: `z = BatchNorm(x)`, `ẑ` its binarization (``ResidualBinarizer``), `y = sign(W) ⊛ ẑ`; zero padding contributes 0.
+/// - Backward: `dW = dYᵀ P(ẑ)` (straight-through to the latent weights, which are clipped), `dẑ = dY sign(W)`,
+///   `dz = dẑ` where |z| ≤ 1, and BatchNorm's gradient.
+/// - In training the convolution runs on packed bits, in evaluation as a product of floats: the oracle of the engine.
+/// - Source: Tang, Hua, Wang 2017, algorithm 1.
+package struct BinaryConvolution: Layer {
+  package let name: String
+  package let window: Window
+  package let groups: Int
+  package let input: FeatureShape
+  package let output: FeatureShape
+  package var norm: Normalization
+  package var binarizer: ResidualBinarizer
+  package var weight: Parameter
+
+  package struct Saved: Sendable {
+    let x: Tensor
+    let affine: Normalization.Affine
+    let levels: ResidualBinarizer.Levels
+    /// Bits of the planes, `[pixel][plane][word]`.
+    let codes: Memory
+    /// Bits of |z| ≤ 1, `[pixel][word]`.
+    let mask: Memory
+  }
+
+  package init(
+    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int, planes: Int, clip: Float,
+    using random: inout SplitMix64
+  ) {
+    self.name = name
+    self.window = window
+    self.groups = groups
+    input = FeatureShape(height: window.inHeight, width: window.inWidth, channels: inputChannels)
+    output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
+    norm = Normalization(channels: inputChannels)
+    binarizer = ResidualBinarizer(planes: planes)
+    weight = Parameter(
+      .latentBinary(clip: clip), glorot: window, filters: filters, depth: inputChannels / groups,
+      groups: groups,
+      using: &random)
+  }
+
+  /// How the bits of the input lie.
+  package var layout: CodeLayout { CodeLayout(channels: input.channels, groups: groups) }
+
+  package mutating func forward(
+    _ x: Tensor, phase: Phase, on context: ComputeContext
+  ) throws -> (Tensor, Saved) {
+    let saved = try encode(x, phase: phase, on: context)
+    let y = context.tensor(x.images, output)
+    if phase == .training {
+      packed(saved.levels, on: context).run(
+        saved.codes.words, images: x.images, to: .reals(y.pointer, unit: saved.levels.unit), on: context.crew)
+    } else {
+      multiply(saved, to: y, on: context)
+    }
+    return (y, saved)
+  }
+
+  /// Normalises and binarizes the input.
+  package mutating func encode(_ x: Tensor, phase: Phase, on context: ComputeContext) throws -> Saved {
+    let kernels = context.crew.kernels
+    let affine = try norm.affine(of: x, phase: phase, on: context)
+    let levels = binarizer.levels(phase: phase) { betas in
+      let sums = context.channelSums(rows: x.rows, channels: 1, kinds: 1) { range, out in
+        out[0] = kernels.residual_magnitude(
+          x.pointer + range.lowerBound * x.channels, affine.scale, affine.shift, betas, betas.count,
+          range.count, x.channels)
+      }
+      return Float(sums[0] / Double(x.count))
+    }
+    let codes = context.memory.take(bytes: x.rows * levels.weights.count * layout.words * 4)
+    let mask = context.memory.take(bytes: x.rows * layout.words * 4)
+    BitEncoder(layout: layout, scale: affine.scale, shift: affine.shift, betas: levels.betas).run(
+      x.pointer, rows: x.rows, to: codes.words, mask: mask.words, on: context.crew)
+    return Saved(x: x, affine: affine, levels: levels, codes: codes, mask: mask)
+  }
+
+  /// The convolution on bits, with the signs of the latent weights as they are now.
+  func packed(_ levels: ResidualBinarizer.Levels, on context: ComputeContext) -> PackedConvolution {
+    let depth = input.channels / groups
+    let rows = output.channels * window.taps
+    let taps = CodeLayout(channels: depth)
+    let bits = context.memory.take(bytes: rows * taps.words * 4)
+    BitEncoder(
+      layout: taps, scale: Array(repeating: 1, count: depth), shift: Array(repeating: 0, count: depth),
+      betas: [1]
+    )
+    .run(weight.value.pointer, rows: rows, to: bits.words, mask: nil, on: context.crew)
+    return PackedConvolution(
+      window: window, filters: output.channels, groups: groups, planeWeights: levels.weights,
+      words: Array(UnsafeBufferPointer(start: bits.words, count: rows * taps.words)),
+      parts: ConvolutionBlocks.plain(filters: output.channels, groups: groups), inputChannels: input.channels)
+  }
+
+  /// `sign(W)` as ±1, `[filters, taps, C/groups]`.
+  private func signs(on context: ComputeContext) -> Memory {
+    let signs = context.memory.take(bytes: weight.count * 4)
+    let (source, target) = (weight.value.pointer, signs.floats)
+    context.crew.pool.runRanges(weight.count, grain: 16384) { range, _ in
+      for index in range { target[index] = source[index] >= 0 ? 1 : -1 }
+    }
+    return signs
+  }
+
+  private func patches(_ saved: Saved, betas: UnsafePointer<Float>) -> sk_patches {
+    let planes = saved.levels.weights.count
+    return sk_patches(
+      window: window.cValue, reals: nil, bits: saved.codes.words, pixel_stride: UInt32(layout.words * planes),
+      plane_words: UInt32(layout.words), planes: UInt32(planes), channels: UInt32(input.channels / groups),
+      betas: betas)
+  }
+
+  /// `y = P(ẑ) sign(W)ᵀ` in floats; exact, since both are small integers times a power of two.
+  private func multiply(_ saved: Saved, to y: Tensor, on context: ComputeContext) {
+    let kernels = context.crew.kernels
+    let signs = signs(on: context)
+    let (filters, depth) = (output.channels / groups, window.taps * input.channels / groups)
+    saved.levels.betas.withUnsafeBufferPointer { betas in
+      guard let betas = betas.baseAddress else { return }
+      for group in 0..<groups {
+        var source = patches(saved, betas: betas)
+        source.bits = source.bits.map { $0 + group * layout.groupWords }
+        withUnsafePointer(to: &source) { source in
+          context.chunks(of: y.rows) { _, range in
+            let workspace = context.memory.take(bytes: range.count * depth * 4).floats
+            kernels.patches(source, range.lowerBound, range.upperBound, workspace)
+            cblas_sgemm(
+              CblasRowMajor, CblasNoTrans, CblasTrans, blasint(range.count), blasint(filters), blasint(depth),
+              1, workspace,
+              blasint(depth), signs.floats + group * filters * depth, blasint(depth), 0,
+              y.pointer + range.lowerBound * output.channels + group * filters, blasint(output.channels))
+          }
+        }
+      }
+    }
+  }
+
+  package mutating func backward(
+    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Tensor? {
+    let signs = signs(on: context)
+    let dz = context.tensor(dy.images, input)
+    saved.levels.betas.withUnsafeBufferPointer { betas in
+      guard let betas = betas.baseAddress else { return }
+      ConvolutionGradient(
+        window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
+        patches: patches(saved, betas: betas), patchGroupStride: layout.groupWords, weights: signs.floats,
+        weightGradient: weight.gradient.pointer,
+        inputGradient: .init(
+          pointer: dz.pointer, mask: saved.mask.words, maskStride: layout.words,
+          maskGroupStride: layout.groupWords)
+      ).run(dy, on: context)
+    }
+    return norm.backward(dz, x: saved.x, affine: saved.affine, on: context)
+  }
+
+  package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
+    try norm.forEachParameter(body)
+    try body("weight", &weight)
+  }
+
+  package mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
+    try norm.forEachStatistic(body)
+    if binarizer.planes > 1 { try body("running_betas", &binarizer.runningBetas) }
+  }
+
+  package func compile(into compiler: inout ModelCompiler) throws {
+    let running = norm.running
+    compiler.affine("\(name).norm", scale: running.scale, shift: running.shift)
+    try compiler.binarize("\(name).input", levels: binarizer.running)
+    compiler.binaryConvolution(name, window: window, filters: output.channels, groups: groups, weight: weight)
+  }
+}

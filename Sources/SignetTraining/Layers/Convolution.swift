@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+package import Signet
+
+/// A convolution with real weights and a bias: the first layer of a binary network, every layer of a full-precision one.
+///
+/// - Forward: `y = W ⊛ x + b`, in the engine's own kernel, so that both give the same bits.
+/// - Shapes: weights `[filters, kh, kw, C/groups]`, `y` `[N, H', W', filters]`.
+package struct Convolution: Layer {
+  package let name: String
+  package let window: Window
+  package let groups: Int
+  package let input: FeatureShape
+  package let output: FeatureShape
+  package var weight: Parameter
+  package var bias: Parameter
+
+  package init(
+    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int,
+    using random: inout SplitMix64
+  ) {
+    self.name = name
+    self.window = window
+    self.groups = groups
+    input = FeatureShape(height: window.inHeight, width: window.inWidth, channels: inputChannels)
+    output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
+    weight = Parameter(
+      .weight, glorot: window, filters: filters, depth: inputChannels / groups, groups: groups, using: &random
+    )
+    bias = Parameter(.other, count: filters, value: 0)
+  }
+
+  package mutating func forward(
+    _ x: Tensor, phase: Phase, on context: ComputeContext
+  ) throws -> (Tensor, Tensor) {
+    let y = context.tensor(x.images, output)
+    RealConvolution(
+      window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
+      weights: weight.value.pointer, bias: bias.value.array, slope: nil
+    ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
+    return (y, x)
+  }
+
+  package mutating func backward(
+    _ dy: Tensor, saved x: Tensor, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Tensor? {
+    let filters = output.channels
+    let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out in
+      context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
+    }
+    for filter in 0..<filters { bias.gradient.pointer[filter] = Float(sums[filter]) }
+    let dx = wantsInputGradient ? context.tensor(x.images, input) : nil
+    ConvolutionGradient(
+      window: window, filters: filters, groups: groups, inputChannels: input.channels,
+      patches: sk_patches(
+        window: window.cValue, reals: x.pointer, bits: nil, pixel_stride: UInt32(input.channels),
+        plane_words: 0,
+        planes: 0, channels: UInt32(input.channels / groups), betas: nil),
+      patchGroupStride: input.channels / groups, weights: weight.value.pointer,
+      weightGradient: weight.gradient.pointer, inputGradient: dx.map { .init(pointer: $0.pointer) }
+    ).run(dy, on: context)
+    return dx
+  }
+
+  package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
+    try body("weight", &weight)
+    try body("bias", &bias)
+  }
+
+  package func compile(into compiler: inout ModelCompiler) throws {
+    compiler.convolution(name, window: window, groups: groups, weight: weight, bias: bias.value.array)
+  }
+}

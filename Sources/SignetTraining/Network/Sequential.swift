@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Signet
+
+/// Layers one after the other: a network in training.
+package struct Sequential: Sendable {
+  package var layers: [any Layer]
+  package let input: FeatureShape
+
+  package init(input: FeatureShape, layers: [any Layer]) {
+    self.input = input
+    self.layers = layers
+  }
+
+  /// Values of a forward pass that the backward pass needs.
+  package struct Tape: Sendable {
+    fileprivate var saved: [any Sendable] = []
+  }
+
+  /// The logits of a batch; `observe` sees each layer and its result.
+  package mutating func forward(
+    _ x: Tensor, phase: Phase, on context: ComputeContext,
+    observe: (any Layer, _ input: Tensor, _ output: Tensor) throws -> Void = { _, _, _ in }
+  ) throws -> (logits: Tensor, tape: Tape) {
+    var tape = Tape()
+    var x = x
+    for index in layers.indices {
+      let (output, saved) = try layers[index].erasedForward(x, phase: phase, on: context)
+      try observe(layers[index], x, output)
+      tape.saved.append(saved)
+      x = output
+    }
+    return (x, tape)
+  }
+
+  /// Fills in all gradients; returns that of the input if it is wanted.
+  @discardableResult
+  package mutating func backward(
+    _ gradient: Tensor, tape: consuming Tape, wantsInputGradient: Bool = false, on context: ComputeContext
+  ) throws -> Tensor? {
+    var dy = gradient
+    for index in layers.indices.reversed() {
+      guard let saved = tape.saved.popLast() else { break }
+      let wanted = index > 0 || wantsInputGradient
+      guard
+        let dx = try layers[index].erasedBackward(dy, saved: saved, wantsInputGradient: wanted, on: context)
+      else { return nil }
+      dy = dx
+    }
+    return dy
+  }
+
+  /// Visits all parameters under their full names.
+  package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
+    for index in layers.indices {
+      let name = layers[index].name
+      try layers[index].forEachParameter { try body("\(name).\($0)", &$1) }
+    }
+  }
+
+  package mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
+    for index in layers.indices {
+      let name = layers[index].name
+      try layers[index].forEachStatistic { try body("\(name).\($0)", &$1) }
+    }
+  }
+}

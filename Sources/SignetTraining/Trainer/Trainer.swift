@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signet
+
+/// Images and labels of one step.
+package struct TrainingBatch {
+  package var inputs: UnsafeBufferPointer<Float>
+  package var labels: [Int32]
+
+  package init(inputs: UnsafeBufferPointer<Float>, labels: [Int32]) {
+    self.inputs = inputs
+    self.labels = labels
+  }
+}
+
+/// What one step did.
+package struct StepResult: Sendable {
+  /// Counted from 1 over the whole run.
+  package let step: Int
+  package let loss: Double
+  package let learningRate: Float
+  package let signChanges: [SignChange]
+  package let images: Int
+  package let correct: Int
+}
+
+/// A network in training with everything that its next step depends on.
+package struct Trainer: Sendable {
+  package let configuration: RunConfiguration
+  package var network: Sequential
+  package var adam = Adam()
+  package var schedule: Schedule
+  /// Epochs that are done.
+  package var epoch = 0
+
+  /// Steps that are done.
+  package var step: Int { adam.step }
+
+  /// A run from its beginning.
+  package init(_ configuration: RunConfiguration, stepsPerEpoch: Int) throws {
+    self.configuration = configuration
+    network = try configuration.initialNetwork()
+    schedule = Schedule(
+      kind: configuration.method.schedule, initialRate: configuration.method.learningRate,
+      totalSteps: stepsPerEpoch * configuration.epochs)
+  }
+
+  /// Continues from what a checkpoint holds.
+  package init(
+    _ configuration: RunConfiguration, network: Sequential, schedule: Schedule, epoch: Int, step: Int
+  ) {
+    self.configuration = configuration
+    self.network = network
+    self.schedule = schedule
+    self.epoch = epoch
+    adam.step = step
+  }
+
+  /// Forward, backward and update for one batch.
+  ///
+  /// - Throws: ``TrainingError`` `.notFinite` that names the layer and the step.
+  package mutating func train(_ batch: TrainingBatch, on context: ComputeContext) throws -> StepResult {
+    guard let inputs = batch.inputs.baseAddress else { throw TrainingError(.badRun, "a batch is empty") }
+    let x = context.tensor(batch.labels.count, network.input, values: inputs)
+    let rate = schedule.rate(at: step)
+    let before = network
+    let logits: Tensor
+    let tape: Sequential.Tape
+    do {
+      (logits, tape) = try network.forward(x, phase: .training, on: context)
+    } catch is NotFinite {
+      throw notFinite(x, before: before, on: context)
+    }
+    let (loss, gradient, correct) = CrossEntropy.evaluate(logits, labels: batch.labels, on: context)
+    guard loss.isFinite else { throw notFinite(x, before: before, on: context) }
+    try network.backward(gradient, tape: tape, on: context)
+    let changes = try adam.update(
+      &network, learningRate: rate, regularizer: configuration.method.regularizer, on: context)
+    return StepResult(
+      step: step, loss: loss, learningRate: rate, signChanges: changes, images: batch.labels.count,
+      correct: correct)
+  }
+
+  /// Finds the first layer whose results are not finite.
+  private func notFinite(_ x: Tensor, before: Sequential, on context: ComputeContext) -> TrainingError {
+    var network = before
+    var last = ""
+    let layer: String
+    do {
+      _ = try network.forward(x, phase: .training, on: context) { layer, _, output in
+        last = layer.name
+        guard output.values.allSatisfy(\.isFinite) else { throw NotFinite() }
+      }
+      layer = "loss"
+    } catch {
+      layer = network.layers.first { $0.name == last }?.name ?? last
+    }
+    return TrainingError(
+      .notFinite,
+      "layer “\(layer)” gave values that are not finite at step \(step + 1); lower the learning rate (now \(schedule.rate(at: step))); the last checkpoint is good"
+    )
+  }
+
+  /// The compact model of the network as it is now: its file's bytes.
+  package func compactModel() throws -> [UInt8] {
+    try network.compactModel(
+      name: configuration.network.name, method: configuration.method.name,
+      preprocessing: configuration.preprocessing, classNames: configuration.classNames)
+  }
+}
