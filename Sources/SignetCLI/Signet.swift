@@ -3,8 +3,13 @@
 import ArgumentParser
 
 @main
-struct SignetCommand: AsyncParsableCommand {
+struct SignetCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "signet",
-    abstract: "Train compact binary neural networks and run them on ordinary CPUs.")
+    abstract: "Train compact binary neural networks and run them on ordinary CPUs.",
+    version: "0.1.0",
+    subcommands: [
+      TrainCommand.self, EvaluateCommand.self, PredictCommand.self, ExportCommand.self, VerifyCommand.self,
+      InspectCommand.self, BenchmarkCommand.self,
+    ])
 }

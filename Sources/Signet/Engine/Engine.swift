@@ -89,7 +89,7 @@ public final class Engine: Sendable {
   /// Runs `images` images; `observe` sees each step's index, its memory and the number of images in it.
   package func run(
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
-    observe: ((Int, StepMemory, Int) -> Void)? = nil
+    observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }
   ) {
     turn.wait()
     defer { turn.signal() }
@@ -105,7 +105,7 @@ public final class Engine: Sendable {
   /// Values live at the two ends of the arena in turn; a step's scratch lies between them.
   private func runBatch(
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
-    _ observe: ((Int, StepMemory, Int) -> Void)?
+    _ observe: (Int, StepMemory, Int) -> Void
   ) {
     let base = UnsafeMutableRawPointer(arena.pointer)
     var inputBytes = plan.batchBytes(plan.input.count * 4, images)
@@ -118,7 +118,7 @@ public final class Engine: Sendable {
       let scratch = atFront ? base + inputBytes : base + outputBytes
       let memory = StepMemory(input: input, output: output, scratch: scratch)
       step.run(memory, images: images, on: crew)
-      observe?(index, memory, images)
+      observe(index, memory, images)
       input = output
       inputBytes = outputBytes
       atFront.toggle()

@@ -75,12 +75,12 @@ package struct TrainingRun {
     trainer.schedule.epochEnded(loss: loss / Double(images))
     let bytes = try trainer.compactModel()
     let validation = try validate(CompactModel(bytes: bytes, path: "the model in training"))
-    try save(try Checkpoint(trainer).encoded(), bytes)
     try observe(
       .epoch(
         EpochResult(
           epoch: trainer.epoch, step: trainer.step, loss: loss / Double(images),
           trainingTop1: Double(correct) / Double(images), validation: validation, learningRate: rate,
           signChange: change / Double(steps), compactBytes: bytes.count)))
+    try save(try Checkpoint(trainer).encoded(), bytes)
   }
 }

@@ -5,7 +5,7 @@ extension NetworkDescription {
   ///
   /// - Source: Krizhevsky, Sutskever, Hinton 2012, with its two groups; response normalisation is left to BatchNorm.
   package static let alexNet = NetworkDescription(
-    name: "alexnet",
+    name: "alexnet", input: [224, 224, 3],
     layers: [
       .convolution("conv1", 96, kernel: 11, stride: 4, padding: 2),
       .maxPool(3, stride: 2),

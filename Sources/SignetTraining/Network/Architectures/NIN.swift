@@ -5,7 +5,7 @@ extension NetworkDescription {
   ///
   /// - Source: Lin, Chen, Yan 2014, arXiv:1312.4400; sizes as in Tang, Hua, Wang 2017. Pools round up.
   package static let nin = NetworkDescription(
-    name: "nin",
+    name: "nin", input: [224, 224, 3],
     layers: [
       .convolution("conv1", 96, kernel: 11, stride: 4),
       .convolution("cccp1", 96, kernel: 1),

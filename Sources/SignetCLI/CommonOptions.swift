@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Signet
+import SignetData
+
+/// Options that every command has.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print one JSON object last, instead of text.")
+  var json = false
+
+  /// Prints `value` as one line of JSON, if that is wanted; else what `text` prints.
+  func print<Value: Encodable>(_ value: Value, text: () -> Void) throws {
+    guard json else { return text() }
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+}
+
+/// How much of the machine is used.
+struct ThreadOptions: ParsableArguments {
+  @Option(help: "Threads; the result does not depend on their number. All cores if not given.")
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads \(threads): give a number from 1 to 1024")
+    }
+  }
+
+  func crew() throws -> Crew {
+    try Crew(table: .chosen(), threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+  }
+}
+
+/// Which data.
+struct DataOptions: ParsableArguments {
+  @Option(
+    help: "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, or folder:DIR with train/CLASS/*.jpg and test/CLASS/*.jpg.")
+  var data: String?
+
+  @Option(help: "Where fashion-mnist is looked for before the system's folder.")
+  var dataRoot: String?
+
+  func spec() throws -> DataSpec {
+    guard let data else { throw ValidationError("--data is missing; for instance --data fashion-mnist") }
+    return try DataSpec(parsing: data)
+  }
+}
+
+extension Split: ExpressibleByArgument {}
+
+/// Images of a data set as a network's input, a batch at a time.
+struct InputBatches {
+  let loader: BatchLoader
+  private var next = 0
+  private let order: [Int]
+  private let inputs: AlignedBuffer<Float>
+  private let labels: AlignedBuffer<Int32>
+
+  init(_ images: LabelledImages, preprocessing: Preprocessing, batchSize: Int) throws {
+    loader = try BatchLoader(
+      images: images, preprocessing: preprocessing, batchSize: batchSize, seed: 0, shuffled: false, dropLast: false)
+    order = loader.order(epoch: 0)
+    inputs = AlignedBuffer(count: loader.inputCount * batchSize)
+    labels = AlignedBuffer(count: batchSize)
+  }
+
+  /// The next batch; its inputs are valid until the next call.
+  mutating func batch() -> (inputs: UnsafePointer<Float>, labels: [Int32])? {
+    guard next < loader.batchesPerEpoch else { return nil }
+    let count = loader.fill(
+      batch: next, of: order, epoch: 0, inputs: inputs.pointer, labels: labels.pointer)
+    next += 1
+    return (UnsafePointer(inputs.pointer), Array(UnsafeBufferPointer(start: labels.pointer, count: count)))
+  }
+}
+
+/// Seconds of a duration.
+extension Duration {
+  var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
+}
+
+/// Text with a fixed number of decimals, or padded: what tables are made of.
+extension String {
+  static func fixed(_ value: Double, _ decimals: Int) -> String { String(format: "%.\(decimals)f", value) }
+
+  func padded(_ width: Int, right: Bool = true) -> String {
+    let gap = String(repeating: " ", count: max(0, width - count))
+    return right ? gap + self : self + gap
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signet
+import SignetData
+
+extension Engine {
+  /// Accuracy on a data set, and the time that the engine alone took.
+  func evaluate(_ images: LabelledImages, batchSize: Int) throws -> (evaluation: Evaluation, milliseconds: Double) {
+    guard images.classNames.count == plan.outputs else {
+      throw DataError(
+        .invalidArgument,
+        "\(images.name) has \(images.classNames.count) classes, the model has \(plan.outputs); choose the data that it was trained for"
+      )
+    }
+    var batches = try InputBatches(images, preprocessing: model.preprocessing, batchSize: batchSize)
+    var evaluation = Evaluation()
+    var logits = [Float](repeating: 0, count: batchSize * plan.outputs)
+    var time = Duration.zero
+    let clock = ContinuousClock()
+    while let (inputs, labels) = batches.batch() {
+      logits.withUnsafeMutableBufferPointer { logits in
+        guard let base = logits.baseAddress else { return }
+        time += clock.measure { run(inputs, images: labels.count, logits: base) }
+        evaluation.add(
+          logits: UnsafeBufferPointer(start: base, count: labels.count * plan.outputs), labels: labels)
+      }
+    }
+    return (evaluation, time.seconds * 1e3 / Double(max(1, evaluation.count)))
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Signet
+import SignetTraining
+
+extension Method.Activation: ExpressibleByArgument {}
+extension Method.LastLayer: ExpressibleByArgument {}
+extension ScheduleKind: ExpressibleByArgument {}
+extension Regularizer: ExpressibleByArgument {
+  package init?(argument: String) {
+    guard let regularizer = try? Regularizer(parsing: argument) else { return nil }
+    self = regularizer
+  }
+}
+
+/// A switch that is spelled out.
+enum Toggle: String, CaseIterable, ExpressibleByArgument {
+  case on, off
+}
+
+/// What the first layer computes with.
+enum FirstLayer: String, CaseIterable, ExpressibleByArgument {
+  case float32
+}
+
+/// Which method, and in what it departs from its paper.
+struct MethodOptions: ParsableArguments {
+  @Option(help: "One of: \(Method.all.map(\.name).joined(separator: ", ")).")
+  var method: String?
+
+  @Option(help: "Planes of the activations (M), 1 to 4.")
+  var binarizations: Int?
+
+  @Option(help: "What follows a convolution: \(Method.Activation.allCases.map(\.rawValue).joined(separator: " or ")).")
+  var activation: Method.Activation?
+
+  @Option(help: "The last layer's weights: \(Method.LastLayer.allCases.map(\.rawValue).joined(separator: " or ")).")
+  var lastLayer: Method.LastLayer?
+
+  @Option(help: "A learned factor behind a binary last layer: on or off.")
+  var scaleLayer: Toggle?
+
+  @Option(help: "The first layer's weights: float32.")
+  var firstLayer: FirstLayer?
+
+  func validate() throws {
+    if let binarizations, !(1...4).contains(binarizations) {
+      throw ValidationError("--binarizations \(binarizations): give a number from 1 to 4")
+    }
+  }
+
+  /// The method with the options that were given.
+  func applied(to base: Method) throws -> Method {
+    var result = base
+    if let binarizations {
+      guard base.isBinary else {
+        throw TrainingError(.badOption, "--binarizations goes with a binary method, not with \(base.name)")
+      }
+      result.binarizations = binarizations
+    }
+    if let activation { result.activation = activation }
+    if let lastLayer { result.lastLayer = lastLayer }
+    if let scaleLayer { result.scaleLayer = scaleLayer == .on }
+    return try result.validated()
+  }
+}
+
+/// A network without data: its name, method and sizes.
+struct NetworkOptions: ParsableArguments {
+  @Option(
+    help: "\(NetworkDescription.builtIn.map(\.name).joined(separator: ", ")), or a YAML file.")
+  var network: String?
+
+  @OptionGroup var method: MethodOptions
+
+  @Option(help: "Input as HEIGHTxWIDTHxCHANNELS; 224x224x3 for nin and alexnet, else 28x28x1, if not given.")
+  var input: String?
+
+  @Option(help: "Classes; 1000 for inputs of 224×224, else 10, if not given.")
+  var classes: Int?
+
+  func validate() throws {
+    if let classes, !(2...1_000_000).contains(classes) {
+      throw ValidationError("--classes \(classes): give a number from 2 to 1000000")
+    }
+    if let input, Self.sizes(input) == nil {
+      throw ValidationError("--input \(input): write it as HEIGHTxWIDTHxCHANNELS, for instance 224x224x3")
+    }
+  }
+
+  private static func sizes(_ text: String) -> [Int]? {
+    let sizes = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
+    return sizes.count == 3 && sizes.allSatisfy { (1...65536).contains($0) } && sizes[2] <= 4 ? sizes : nil
+  }
+
+  /// The compact model of the network with its initial weights.
+  func untrainedModel() throws -> [UInt8] {
+    let file = try NetworkFile(network ?? "")
+    let sizes = input.flatMap(Self.sizes) ?? file.description.input ?? [28, 28, 1]
+    let shape = FeatureShape(height: sizes[0], width: sizes[1], channels: sizes[2])
+    let method = try method.applied(to: Method.named(method.method ?? Method.tang.name))
+    let layout = try file.layout(input: shape, classes: classes ?? (sizes[0] >= 224 ? 1000 : 10))
+    return try Sequential(layout, method: method, seed: 0).compactModel(
+      name: layout.name, method: method.name,
+      preprocessing: Preprocessing(
+        height: shape.height, width: shape.width, channels: shape.channels,
+        mean: Array(repeating: 0.5, count: shape.channels), deviation: Array(repeating: 0.25, count: shape.channels)),
+      classNames: [])
+  }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Signet
+import SignetData
+
+struct PredictCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "predict", abstract: "Name what is in images, with probabilities.")
+
+  @Argument(help: "A compact model (.signet).")
+  var model: String
+
+  @Argument(help: "JPEG or PNG files, grey or RGB, of any size.")
+  var images: [String] = []
+
+  @OptionGroup var data: DataOptions
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var output: OutputOptions
+
+  @Option(help: "Test images of --data to predict and to draw, instead of files.")
+  var count = 4
+
+  @Option(help: "Labels shown of each image.")
+  var top = 5
+
+  func validate() throws {
+    guard images.isEmpty != (data.data == nil) else {
+      throw ValidationError("give either image files or --data SPEC")
+    }
+    guard top >= 1 else { throw ValidationError("--top \(top): give a positive number") }
+    guard count >= 1 else { throw ValidationError("--count \(count): give a positive number") }
+  }
+
+  struct Label: Encodable {
+    let label: String
+    let probability: Double
+  }
+
+  struct Prediction: Encodable {
+    let image: String
+    let labels: [Label]
+  }
+
+  struct Result: Encodable {
+    let predictions: [Prediction]
+  }
+
+  func run() throws {
+    let engine = try Engine(CompactModel(path: model), crew: threads.crew(), batch: 1)
+    let preprocessing = engine.model.preprocessing
+    var inputs: [(name: String, image: PixelImage, truth: String?)] = []
+    if data.data != nil {
+      let set = try data.spec().load(
+        split: .test, root: data.dataRoot, layout: ImageLayout(preprocessing))
+      for index in 0..<min(count, set.count) {
+        inputs.append(("test image \(index)", set.image(at: index), set.classNames[set.labels[index]]))
+      }
+    } else {
+      for path in images {
+        inputs.append((path, try ImageDecoder.decode(path: path).fitted(to: preprocessing), nil))
+      }
+    }
+    let table = preprocessing.table()
+    // Everything is computed before anything is printed: an error leaves no partial output.
+    let predictions = try inputs.map { input in
+      let reals = input.image.pixels.enumerated().map { index, byte in
+        table[index % preprocessing.channels * 256 + Int(byte)]
+      }
+      return Prediction(image: input.name, labels: labels(try engine.logits(reals), names: engine.model.classNames))
+    }
+    try output.print(Result(predictions: predictions)) {
+      for (input, prediction) in zip(inputs, predictions) {
+        if data.data != nil { print(TerminalImage.drawing(of: input.image)) }
+        print(prediction.image + (input.truth.map { ", labelled \($0)" } ?? ""))
+        for label in prediction.labels {
+          print("  \((String.fixed(label.probability * 100, 2) + " %").padded(9))  \(label.label)")
+        }
+      }
+    }
+  }
+
+  /// Softmax of the logits, the most probable first.
+  private func labels(_ logits: [Float], names: [String]) -> [Label] {
+    let largest = Double(logits.max() ?? 0)
+    let powers = logits.map { exp(Double($0) - largest) }
+    let sum = powers.reduce(0, +)
+    return powers.indices.sorted { powers[$0] == powers[$1] ? $0 < $1 : powers[$0] > powers[$1] }.prefix(top).map {
+      Label(label: names.isEmpty ? "class \($0)" : names[$0], probability: powers[$0] / sum)
+    }
+  }
+}

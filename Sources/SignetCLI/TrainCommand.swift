@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Signet
+import SignetData
+import SignetTraining
+
+struct TrainCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a network and keep a run: checkpoint, compact model, metrics, TensorBoard curves.")
+
+  @OptionGroup var data: DataOptions
+
+  @Option(help: "\(NetworkDescription.builtIn.map(\.name).joined(separator: ", ")), or a YAML file.")
+  var network: String?
+
+  @OptionGroup var method: MethodOptions
+
+  @Option(help: "Passes over the training images.")
+  var epochs: Int?
+
+  @Option(help: "The run's folder: a new or an empty one, or that of the run to --resume.")
+  var output: String
+
+  @Option(help: "Images of a step; 64 if not given.")
+  var batchSize: Int?
+
+  @Option(help: "The initial learning rate; the method's own if not given.")
+  var learningRate: Float?
+
+  @Option(
+    help: "How it goes on: \(ScheduleKind.allCases.map(\.rawValue).joined(separator: ", ")); the method's own if not given.")
+  var schedule: ScheduleKind?
+
+  @Option(help: "bipolar:X, l2:X or none; the method's own if not given.")
+  var regularizer: Regularizer?
+
+  @Option(help: "Training images held out to measure each epoch's accuracy; 0 if not given.")
+  var validation: Int?
+
+  @Option(help: "What all random choices derive from; 1 if not given.")
+  var seed: UInt64?
+
+  @Flag(help: "Go on where the run in --output stopped; options are the run's own.")
+  var resume = false
+
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var printing: OutputOptions
+
+  func validate() throws {
+    if let epochs, !(1...1_000_000).contains(epochs) {
+      throw ValidationError("--epochs \(epochs): give a number from 1 to 1000000")
+    }
+    if let batchSize, !(1...65536).contains(batchSize) {
+      throw ValidationError("--batch-size \(batchSize): give a number from 1 to 65536")
+    }
+    if let learningRate, !learningRate.isFinite || learningRate <= 0 {
+      throw ValidationError("--learning-rate \(learningRate): give a positive number")
+    }
+    if let validation, validation < 0 {
+      throw ValidationError("--validation \(validation): give 0 or a positive number")
+    }
+    if !resume {
+      if data.data == nil { throw ValidationError("--data is missing; for instance --data fashion-mnist") }
+      if network == nil { throw ValidationError("--network is missing; for instance --network nin-small") }
+      if epochs == nil { throw ValidationError("--epochs is missing; for instance --epochs 10") }
+    }
+  }
+
+  struct Result: Encodable {
+    let output: String
+    let epochs: Int
+    let steps: Int
+    let loss: Double?
+    let validationTop1: Double?
+    let fileBytes: Int?
+    let seconds: Double
+  }
+
+  func run() throws {
+    let folder = RunFolder(output)
+    let crew = try threads.crew()
+    let stored = resume ? try folder.checkpoint().trainer : nil
+    let (configuration, images) = try prepare(stored?.configuration)
+    let (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
+    let loader = try BatchLoader(
+      images: training, preprocessing: configuration.preprocessing, batchSize: configuration.batchSize,
+      seed: configuration.seed, shuffled: true, dropLast: training.count >= configuration.batchSize)
+    let trainer = try stored ?? Trainer(configuration, stepsPerEpoch: loader.batchesPerEpoch)
+    if stored == nil { try folder.create(configuration) }
+    let log = try RunLog(folder: folder, after: stored?.step)
+    let progress = ProgressLine(
+      epochs: configuration.epochs, stepsPerEpoch: loader.batchesPerEpoch, firstStep: trainer.step)
+    print(
+      "\(configuration.network.name) by \(configuration.method.name): \(training.count) images, \(loader.batchesPerEpoch) steps an epoch, \(crew.pool.threads) threads, seed \(configuration.seed)"
+    )
+    let clock = ContinuousClock()
+    let start = clock.now
+    var last: EpochResult?
+    var run = TrainingRun(
+      trainer: trainer,
+      batches: { epoch in
+        let prefetcher = BatchPrefetcher(loader: loader, epoch: epoch)
+        var current: Batch?
+        return {
+          current = prefetcher.next()
+          return current.map { TrainingBatch(inputs: $0.inputs, labels: $0.labels) }
+        }
+      },
+      validate: { model in
+        guard held.count > 0 else { return nil }
+        return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
+      },
+      save: { checkpoint, model in
+        try log.flush()
+        try folder.save(checkpoint: checkpoint, model: model)
+      },
+      observe: { event in
+        try log.write(event)
+        progress.show(event)
+        if case .epoch(let result) = event { last = result }
+      })
+    try run.run(on: ComputeContext(crew: crew))
+    try log.close()
+    let result = Result(
+      output: output, epochs: run.trainer.epoch, steps: run.trainer.step, loss: last?.loss,
+      validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes, seconds: start.duration(to: clock.now).seconds)
+    try printing.print(result) {
+      print("\(output): \(result.epochs) epochs, \(result.steps) steps, \(String.fixed(result.seconds, 1)) s")
+    }
+  }
+
+  /// The run's configuration from the options, or checked against that of the run to resume; and its training images.
+  private func prepare(_ stored: RunConfiguration?) throws -> (RunConfiguration, LabelledImages) {
+    let spec = try DataSpec(parsing: stored?.data ?? data.spec().description)
+    let file = try network.map { try NetworkFile($0) }
+    var method =
+      try stored?.method ?? self.method.applied(to: Method.named(self.method.method ?? Method.tang.name))
+    if stored != nil {
+      if let name = self.method.method, name != method.name { method = try Method.named(name) }
+      method = try self.method.applied(to: method)
+    }
+    if let learningRate { method.learningRate = learningRate }
+    if let schedule { method.schedule = schedule }
+    if let regularizer { method.regularizer = regularizer }
+    let description = file?.description ?? stored?.network
+    guard let description else { throw ValidationError("--network is missing") }
+    let images = try spec.load(
+      split: .training, root: data.dataRoot,
+      layout: stored.map { ImageLayout($0.preprocessing) }
+        ?? description.input.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) })
+    let shape = FeatureShape(height: images.height, width: images.width, channels: images.channels)
+    _ = try file?.layout(input: shape, classes: images.classNames.count)
+    let validation = self.validation ?? stored?.validation ?? 0
+    let seed = self.seed ?? stored?.seed ?? 1
+    let preprocessing: Preprocessing
+    if let stored {
+      preprocessing = stored.preprocessing
+    } else {
+      let statistics = try images.heldOut(count: validation, seed: seed).training.channelStatistics()
+      preprocessing = Preprocessing(
+        height: images.height, width: images.width, channels: images.channels, mean: statistics.mean,
+        deviation: statistics.deviation)
+    }
+    let configuration = RunConfiguration(
+      data: data.data == nil ? spec.description : try data.spec().description, network: description, method: method,
+      preprocessing: preprocessing, classNames: stored?.classNames ?? images.classNames,
+      epochs: epochs ?? stored?.epochs ?? 1, batchSize: batchSize ?? stored?.batchSize ?? 64, validation: validation,
+      seed: seed)
+    if let stored, stored != configuration {
+      throw TrainingError(
+        .badRun,
+        "\(output): the options differ from those that the run was started with (see its config.yaml); leave them out, or start a new run"
+      )
+    }
+    return (configuration, images)
+  }
+}
