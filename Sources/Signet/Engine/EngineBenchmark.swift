@@ -27,6 +27,7 @@ package struct EngineBenchmark {
     var random = SplitMix64(seed: 1)
     let inputs = AlignedBuffer<Float>((0..<size).map { _ in random.uniform(-2, 2) })
     let logits = AlignedBuffer<Float>(count: engine.plan.outputs * batch)
+    defer { withExtendedLifetime((inputs, logits)) {} }
     let clock = ContinuousClock()
     let steps = engine.plan.steps
     var totals: [Double] = []

@@ -33,6 +33,8 @@ package final class MemoryPool: Sendable {
 }
 
 /// A region of a pool; it goes back with the last reference.
+///
+/// A pointer into it does not keep it: name the region, and hold on to it for as long as the pointer is used.
 package final class Memory: @unchecked Sendable {
   private let region: MemoryPool.Region
   private let pool: MemoryPool

@@ -122,6 +122,7 @@ struct ConvolutionGradient {
     let kernels = context.crew.kernels
     let rows = dy.rows
     let workspace = context.memory.take(bytes: rows * depth * 4)
+    defer { withExtendedLifetime(workspace) {} }
     let gradient = dy.pointer + group * groupFilters
     var source = patches(of: group)
     withUnsafePointer(to: &source) { source in
