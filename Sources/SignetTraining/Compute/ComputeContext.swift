@@ -42,15 +42,15 @@ package final class ComputeContext: Sendable {
   ) -> [Double] {
     let width = kinds * channels
     let count = (rows + Self.chunkRows - 1) / Self.chunkRows
-    let partial = memory.take(bytes: count * width * 4)
-    return withExtendedLifetime(partial) {
-      chunks(of: rows) { chunk, range in body(range, partial.floats + chunk * width) }
-      var sums = [Double](repeating: 0, count: width)
-      for chunk in 0..<count {
-        for index in 0..<width { sums[index] += Double(partial.floats[chunk * width + index]) }
-      }
-      return sums
+    let region = memory.take(bytes: count * width * 4)
+    defer { region.keep() }
+    let partial = region.floats
+    chunks(of: rows) { chunk, range in body(range, partial + chunk * width) }
+    var sums = [Double](repeating: 0, count: width)
+    for chunk in 0..<count {
+      for index in 0..<width { sums[index] += Double(partial[chunk * width + index]) }
     }
+    return sums
   }
 }
 

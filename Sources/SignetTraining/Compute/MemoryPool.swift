@@ -34,7 +34,8 @@ package final class MemoryPool: Sendable {
 
 /// A region of a pool; it goes back with the last reference.
 ///
-/// A pointer into it does not keep it: name the region, and hold on to it for as long as the pointer is used.
+/// The optimizer may drop a reference after its last use, although a pointer into the region is still in use: whoever
+/// takes memory for a function's duration says `defer { memory.keep() }`.
 package final class Memory: @unchecked Sendable {
   private let region: MemoryPool.Region
   private let pool: MemoryPool
@@ -45,6 +46,9 @@ package final class Memory: @unchecked Sendable {
   }
 
   deinit { pool.give(region) }
+
+  /// Does nothing, with a reference that must therefore still be there.
+  package func keep() { withExtendedLifetime(self) {} }
 
   package var floats: UnsafeMutablePointer<Float> { region.pointer.assumingMemoryBound(to: Float.self) }
   package var words: UnsafeMutablePointer<UInt32> { region.pointer.assumingMemoryBound(to: UInt32.self) }

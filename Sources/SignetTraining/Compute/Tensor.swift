@@ -21,5 +21,8 @@ package struct Tensor: Sendable {
   /// Pixels of all images.
   package var rows: Int { images * shape.pixels }
   package var channels: Int { shape.channels }
+  /// The values where they lie; the tensor must outlive the use.
   package var values: UnsafeBufferPointer<Float> { UnsafeBufferPointer(start: pointer, count: count) }
+  /// A copy of the values.
+  package var array: [Float] { withExtendedLifetime(memory) { Array(values) } }
 }

@@ -90,7 +90,7 @@ package struct BinaryConvolution: Layer {
     let rows = output.channels * window.taps
     let taps = CodeLayout(channels: depth)
     let bits = context.memory.take(bytes: rows * taps.words * 4)
-    defer { withExtendedLifetime(bits) {} }
+    defer { bits.keep() }
     BitEncoder(
       layout: taps, scale: Array(repeating: 1, count: depth), shift: Array(repeating: 0, count: depth),
       betas: [1]
@@ -124,7 +124,7 @@ package struct BinaryConvolution: Layer {
   private func multiply(_ saved: Saved, to y: Tensor, on context: ComputeContext) {
     let kernels = context.crew.kernels
     let signs = signs(on: context)
-    defer { withExtendedLifetime(signs) {} }
+    defer { signs.keep() }
     let (filters, depth) = (output.channels / groups, window.taps * input.channels / groups)
     saved.levels.betas.withUnsafeBufferPointer { betas in
       guard let betas = betas.baseAddress else { return }
@@ -133,14 +133,15 @@ package struct BinaryConvolution: Layer {
         source.bits = source.bits.map { $0 + group * layout.groupWords }
         withUnsafePointer(to: &source) { source in
           context.chunks(of: y.rows) { _, range in
-            let workspace = context.memory.take(bytes: range.count * depth * 4)
-            withExtendedLifetime(workspace) {
-              kernels.patches(source, range.lowerBound, range.upperBound, workspace.floats)
-              cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasTrans, blasint(range.count), blasint(filters), blasint(depth), 1,
-                workspace.floats, blasint(depth), signs.floats + group * filters * depth, blasint(depth), 0,
-                y.pointer + range.lowerBound * output.channels + group * filters, blasint(output.channels))
-            }
+            let memory = context.memory.take(bytes: range.count * depth * 4)
+            defer { memory.keep() }
+            let workspace = memory.floats
+            kernels.patches(source, range.lowerBound, range.upperBound, workspace)
+            cblas_sgemm(
+              CblasRowMajor, CblasNoTrans, CblasTrans, blasint(range.count), blasint(filters), blasint(depth),
+              1, workspace,
+              blasint(depth), signs.floats + group * filters * depth, blasint(depth), 0,
+              y.pointer + range.lowerBound * output.channels + group * filters, blasint(output.channels))
           }
         }
       }
@@ -151,7 +152,7 @@ package struct BinaryConvolution: Layer {
     _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Tensor? {
     let signs = signs(on: context)
-    defer { withExtendedLifetime(signs) {} }
+    defer { signs.keep() }
     let dz = context.tensor(dy.images, input)
     saved.levels.betas.withUnsafeBufferPointer { betas in
       guard let betas = betas.baseAddress else { return }

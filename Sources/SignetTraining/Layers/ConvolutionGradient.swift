@@ -77,10 +77,12 @@ struct ConvolutionGradient {
     let lanes = min(Self.lanes, chunks)
     let size = groupFilters * depth
     let partial = context.memory.take(bytes: lanes * size * 4)
+    defer { partial.keep() }
     let chunkRows = imagesInChunk * window.outPixels
     let workspaces = (0..<context.crew.pool.threads).map { _ in
       context.memory.take(bytes: chunkRows * depth * 4)
     }
+    defer { workspaces.forEach { $0.keep() } }
     var source = patches(of: group)
     let groupWeights = weights + group * size
     withUnsafePointer(to: &source) { source in
@@ -122,7 +124,7 @@ struct ConvolutionGradient {
     let kernels = context.crew.kernels
     let rows = dy.rows
     let workspace = context.memory.take(bytes: rows * depth * 4)
-    defer { withExtendedLifetime(workspace) {} }
+    defer { workspace.keep() }
     let gradient = dy.pointer + group * groupFilters
     var source = patches(of: group)
     withUnsafePointer(to: &source) { source in
