@@ -106,8 +106,11 @@ package struct Checkpoint {
     } catch let error as TrainingError {
       throw failure(.badMetadata, "the method does not fit together: \(error); use another checkpoint")
     }
-    guard progress.epoch >= 0, progress.step >= 0 else {
-      throw failure(.badMetadata, "epoch and step must not be negative; use another checkpoint")
+    let counts = [
+      progress.epoch, progress.step, progress.schedule.totalSteps, progress.schedule.halvings,
+    ]
+    guard counts.allSatisfy((0...RunConfiguration.largestCount).contains) else {
+      throw failure(.badMetadata, "its epoch, step or schedule is out of range; use another checkpoint")
     }
     try network.forEachParameter { name, parameter in
       parameter.value.assign(try archive.floats("parameter.\(name)", shape: parameter.shape))
@@ -117,7 +120,8 @@ package struct Checkpoint {
     try network.forEachStatistic { name, values in
       // The running β are empty before the first batch.
       let stored = try archive.floats("statistic.\(name)")
-      guard stored.count == values.count || name.hasSuffix(".running_betas") && stored.count <= 4 else {
+      let planes = name.hasSuffix(".running_betas") ? configuration.method.binarizations : 0
+      guard stored.count == values.count || stored.count == planes else {
         throw failure(
           .badShape, "tensor “statistic.\(name)” has \(stored.count) values instead of \(values.count)")
       }

@@ -103,14 +103,16 @@ package struct Normalization: Sendable {
     return dx
   }
 
-  mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
-    try body("norm.scale", &scale)
-    try body("norm.shift", &shift)
+  mutating func forEachParameter(
+    prefix: String, _ body: (String, inout Parameter) throws -> Void
+  ) rethrows {
+    try body("\(prefix)scale", &scale)
+    try body("\(prefix)shift", &shift)
   }
 
-  mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
-    try body("norm.running_mean", &runningMean)
-    try body("norm.running_variance", &runningVariance)
+  mutating func forEachStatistic(prefix: String, _ body: (String, inout [Float]) throws -> Void) rethrows {
+    try body("\(prefix)running_mean", &runningMean)
+    try body("\(prefix)running_variance", &runningVariance)
   }
 }
 
@@ -151,11 +153,11 @@ package struct BatchNorm: Layer {
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
-    try norm.forEachParameter(body)
+    try norm.forEachParameter(prefix: "", body)
   }
 
   package mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
-    try norm.forEachStatistic(body)
+    try norm.forEachStatistic(prefix: "", body)
   }
 
   package func compile(into compiler: inout ModelCompiler) throws {

@@ -22,13 +22,13 @@ package struct BinaryConvolution: Layer {
   package var weight: Parameter
 
   package struct Saved: Sendable {
-    let x: Tensor
-    let affine: Normalization.Affine
-    let levels: ResidualBinarizer.Levels
+    package let x: Tensor
+    package let affine: Normalization.Affine
+    package let levels: ResidualBinarizer.Levels
     /// Bits of the planes, `[pixel][plane][word]`.
-    let codes: Memory
+    package let codes: Memory
     /// Bits of |z| ≤ 1, `[pixel][word]`.
-    let mask: Memory
+    package let mask: Memory
   }
 
   package init(
@@ -169,12 +169,12 @@ package struct BinaryConvolution: Layer {
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
-    try norm.forEachParameter(body)
+    try norm.forEachParameter(prefix: "norm.", body)
     try body("weight", &weight)
   }
 
   package mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
-    try norm.forEachStatistic(body)
+    try norm.forEachStatistic(prefix: "norm.", body)
     if binarizer.planes > 1 { try body("running_betas", &binarizer.runningBetas) }
   }
 

@@ -37,12 +37,42 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
       height: preprocessing.height, width: preprocessing.width, channels: preprocessing.channels)
   }
 
+  /// The largest number of epochs, steps or images in a batch.
+  static let largestCount = 1 << 40
+
+  /// Checks what a file or a command line may have wrong.
+  package func validated() throws -> RunConfiguration {
+    let p = preprocessing
+    guard (1...1 << 16).contains(p.height), (1...1 << 16).contains(p.width), (1...4).contains(p.channels),
+      p.mean.count == p.channels, p.deviation.count == p.channels, p.mean.allSatisfy(\.isFinite),
+      p.deviation.allSatisfy({ $0.isFinite && $0 > 0 })
+    else { throw TrainingError(.badOption, "the preprocessing does not fit an image") }
+    for (name, value, least) in [
+      ("epochs", epochs, 0), ("batch size", batchSize, 1), ("validation images", validation, 0),
+    ] where !(least...Self.largestCount).contains(value) {
+      throw TrainingError(.badOption, "\(value) is out of range for \(name)")
+    }
+    _ = try method.validated()
+    return self
+  }
+
   package func layout() throws -> NetworkLayout {
     try NetworkLayout(network, input: inputShape, classes: classNames.count)
   }
 
   /// The network with its initial weights.
   package func initialNetwork() throws -> Sequential {
-    Sequential(try layout(), method: try method.validated(), seed: seed)
+    let network = Sequential(try validated().layout(), method: method, seed: seed)
+    for case let layer as BinaryConvolution in network.layers where method.binarizations > 1 {
+      let depth = layer.weight.count / layer.output.channels
+      // Accumulators must be exact as floats; a plane's integer weight is about 256 at most.
+      guard depth * method.binarizations * 256 < 1 << 24 else {
+        throw TrainingError(
+          .badOption,
+          "layer “\(layer.name)” sums \(depth) products in \(method.binarizations) planes, too many to stay exact; use fewer binarizations, groups or a pool before it"
+        )
+      }
+    }
+    return network
   }
 }

@@ -42,7 +42,8 @@ package struct Trainer: Sendable {
     network = try configuration.initialNetwork()
     schedule = Schedule(
       kind: configuration.method.schedule, initialRate: configuration.method.learningRate,
-      totalSteps: stepsPerEpoch * configuration.epochs)
+      totalSteps: configuration.epochs
+        * min(stepsPerEpoch, RunConfiguration.largestCount / max(1, configuration.epochs)))
   }
 
   /// Continues from what a checkpoint holds.
@@ -60,7 +61,18 @@ package struct Trainer: Sendable {
   ///
   /// - Throws: ``TrainingError`` `.notFinite` that names the layer and the step.
   package mutating func train(_ batch: TrainingBatch, on context: ComputeContext) throws -> StepResult {
-    guard let inputs = batch.inputs.baseAddress else { throw TrainingError(.badRun, "a batch is empty") }
+    guard let inputs = batch.inputs.baseAddress, !batch.labels.isEmpty else {
+      throw TrainingError(.badRun, "a batch is empty")
+    }
+    guard batch.inputs.count == batch.labels.count * network.input.count else {
+      throw TrainingError(
+        .badRun,
+        "a batch has \(batch.inputs.count) values for \(batch.labels.count) images of \(network.input)")
+    }
+    let classes = configuration.classNames.count
+    if let label = batch.labels.first(where: { !(0..<classes).contains(Int($0)) }) {
+      throw TrainingError(.badRun, "label \(label) is outside the \(classes) classes; check the data")
+    }
     let x = context.tensor(batch.labels.count, network.input, values: inputs)
     let rate = schedule.rate(at: step)
     let before = network
