@@ -4,7 +4,7 @@
 ///
 /// Polynomial 0x1EDC6F41, bits reflected (0x82F63B78), initial value and final xor all ones.
 /// - Source: RFC 3720, section 12.1 and appendix B.4 (test vectors).
-enum CRC32C {
+package enum CRC32C {
   /// The remainder of each byte value.
   private static let table: [UInt32] = (0..<256).map { byte in
     (0..<8).reduce(UInt32(byte)) { remainder, _ in
@@ -14,7 +14,7 @@ enum CRC32C {
 
   /// The checksum of a run of bytes.
   /// - Complexity: O(n), one table look-up a byte.
-  static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
+  package static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
     let table = table
     var remainder = UInt32.max
     for byte in bytes {
@@ -27,7 +27,7 @@ enum CRC32C {
   ///
   /// A file that holds checksums of its own data gives a poor checksum of the whole; masking avoids that.
   /// - Source: the TFRecord format.
-  static func masked(_ bytes: some Sequence<UInt8>) -> UInt32 {
+  package static func masked(_ bytes: some Sequence<UInt8>) -> UInt32 {
     let crc = checksum(bytes)
     return ((crc >> 15) | (crc << 17)) &+ 0xA282_EAD8
   }

@@ -13,9 +13,9 @@ import Darwin
 /// A record is `length: UInt64 | masked CRC of length: UInt32 | data | masked CRC of data: UInt32`, little-endian.
 /// Records are collected in memory until ``flush()``. A flush that fails cuts the file back to the records of
 /// the flushes before, so that it always ends with a whole record, and keeps its own for another attempt.
-struct TFRecordFile: ~Copyable {
+package struct TFRecordFile: ~Copyable {
   /// Where the file is, for error messages.
-  let path: String
+  package let path: String
   private var descriptor: Int32
   private var buffer: [UInt8] = []
   private var bytesWritten = 0
@@ -25,14 +25,14 @@ struct TFRecordFile: ~Copyable {
 
   /// Creates a file that must not exist yet.
   /// - Throws: ``TensorBoardError`` with code `.create`.
-  init(creating path: String) throws(TensorBoardError) {
+  package init(creating path: String) throws(TensorBoardError) {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     if descriptor < 0 { throw TensorBoardError(.create, path: path, errorNumber: errno) }
     self.init(descriptor: descriptor, path: path)
   }
 
   /// Takes over an empty file that is open for writing, and will close it.
-  init(descriptor: Int32, path: String) {
+  package init(descriptor: Int32, path: String) {
     self.descriptor = descriptor
     self.path = path
   }
@@ -46,7 +46,7 @@ struct TFRecordFile: ~Copyable {
   }
 
   /// A record's bytes around its data.
-  static func framed(_ data: [UInt8]) -> [UInt8] {
+  package static func framed(_ data: [UInt8]) -> [UInt8] {
     let length = littleEndian(UInt64(data.count))
     var record: [UInt8] = []
     record.reserveCapacity(data.count + 16)
@@ -59,7 +59,7 @@ struct TFRecordFile: ~Copyable {
 
   /// Adds a record; it reaches the file with the next flush.
   /// - Throws: ``TensorBoardError`` with code `.closed`, or `.write` if the buffer was full and can't be written.
-  mutating func append(_ data: [UInt8]) throws(TensorBoardError) {
+  package mutating func append(_ data: [UInt8]) throws(TensorBoardError) {
     if descriptor < 0 { throw TensorBoardError(.closed, path: path) }
     buffer += Self.framed(data)
     if buffer.count >= Self.capacity { try flush() }
@@ -67,7 +67,7 @@ struct TFRecordFile: ~Copyable {
 
   /// Writes the collected records, so that a reader sees them.
   /// - Throws: ``TensorBoardError`` with code `.write`.
-  mutating func flush() throws(TensorBoardError) {
+  package mutating func flush() throws(TensorBoardError) {
     if descriptor < 0 || buffer.isEmpty { return }
     try Self.write(buffer, to: descriptor, at: bytesWritten, path: path)
     bytesWritten += buffer.count
@@ -76,7 +76,7 @@ struct TFRecordFile: ~Copyable {
 
   /// Writes the collected records and closes the file; later calls do nothing.
   /// - Throws: ``TensorBoardError`` with code `.write`.
-  mutating func close() throws(TensorBoardError) {
+  package mutating func close() throws(TensorBoardError) {
     if descriptor < 0 { return }
     defer { descriptor = -1 }
     do {

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import SignetTensorBoard
+import SignetTensorBoard
 
 /// Oracle: the test vectors of RFC 3720, appendix B.4, and the usual check value of the CRC catalogue.
 @Suite struct CRC32CTests {

@@ -4,7 +4,7 @@ import Foundation
 import SwiftProtobuf
 import Testing
 
-@testable import SignetTensorBoard
+import SignetTensorBoard
 
 #if canImport(Glibc)
 import Glibc

@@ -102,7 +102,7 @@ package struct Verification {
     rows[row].activations += pixels * planes * layout.channels
     let count = images * trace.output.shape.count
     let accumulators = context.memory.take(bytes: count * 4)
-    defer { withExtendedLifetime(accumulators) {} }
+    defer { accumulators.keep() }
     let integers = UnsafeMutableRawPointer(accumulators.words).assumingMemoryBound(to: Int32.self)
     packed.run(codes, images: images, to: .accumulators(integers), on: context.crew)
     let reals = trace.output.pointer + firstImage * trace.output.shape.count
