@@ -101,7 +101,7 @@ struct SafetensorsHeaderTests {
       dataSize: 0),
     Case(json: #"{"__metadata__":{"sha256":""}}"#, code: .checksumMismatch, names: "e3b0c442", dataSize: 0),
     // JSON.
-    Case(json: "{", code: .badHeader, names: "2", dataSize: 0),
+    Case(json: "{", code: .badHeader, names: "header of 1 bytes", dataSize: 0),
     Case(json: "{\"", code: .badHeader, names: "'\"'", dataSize: 0),
     Case(json: "{}x", code: .badHeader, names: "closing brace", dataSize: 0),
     Case(json: "{}\0", code: .badHeader, names: "closing brace", dataSize: 0),
