@@ -131,7 +131,7 @@ struct KernelElementwiseTests {
         continue
       }
       var (found, foundMask) = (codes.map { ~$0 }, mask.map { ~$0 })
-      Encoder(layout: layout, scale: scale, shift: shift, betas: betas)
+      BitEncoder(layout: layout, scale: scale, shift: shift, betas: betas)
         .run(x, rows: rows, to: &found, mask: &foundMask, on: crew)
       #expect(found == codes, "encode, \(table.isa)")
       #expect(foundMask == mask, "encode's mask, \(table.isa)")
