@@ -113,7 +113,8 @@ import Testing
   @Test func operatorsOfAFoldedNetwork() throws {
     let layers: [LayerDescription] = [
       .convolution("a", 8, kernel: 3, padding: 1), .convolution("b", 16, kernel: 3, padding: 1),
-      .maxPool(2, stride: 2), .convolution("c", 8, kernel: 1), .convolution("d", nil, kernel: 1), .averagePool,
+      .maxPool(2, stride: 2), .convolution("c", 8, kernel: 1), .convolution("d", nil, kernel: 1),
+      .averagePool,
     ]
     func kinds(_ change: (inout Method) -> Void) throws -> [String] {
       var method = Method.tang
@@ -133,12 +134,14 @@ import Testing
       ])
     #expect(
       try kinds { $0.binarizations = 2 } == [
-        "convolution", "prelu", "affine", "binarize", binary, "prelu", "max_pool", "affine", "binarize", binary,
+        "convolution", "prelu", "affine", "binarize", binary, "prelu", "max_pool", "affine", "binarize",
+        binary,
         "prelu", "affine", "binarize", binary, "average_pool", "scale",
       ])
     #expect(
       try kinds { ($0.lastLayer, $0.activation) = (.full, .relu) } == [
-        "convolution", "relu", "affine", "binarize", binary, "threshold", "max_pool", binary, "relu", "affine",
+        "convolution", "relu", "affine", "binarize", binary, "threshold", "max_pool", binary, "relu",
+        "affine",
         "convolution", "average_pool",
       ])
   }

@@ -82,7 +82,7 @@ import Testing
     struct Stop: Error {}
     var configuration = Self.configuration(.tang, schedule: schedule)
     // So large a rate that the loss goes up and the plateau schedule has something to do.
-    configuration.method.learningRate = 0.3
+    configuration.method.learningRate = 1
     let context = try makeContext()
 
     func run(from start: Trainer, stopIn: Int?) throws -> (saved: [[UInt8]], events: [EpochResult]) {

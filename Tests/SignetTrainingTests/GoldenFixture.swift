@@ -20,7 +20,8 @@ struct GoldenFixture {
   func input(_ context: ComputeContext) throws -> Tensor {
     let shape = try #require(archive.tensors["input"]).shape
     return context.tensor(
-      shape[0], FeatureShape(height: shape[1], width: shape[2], channels: shape[3]), values: try floats("input"))
+      shape[0], FeatureShape(height: shape[1], width: shape[2], channels: shape[3]),
+      values: try floats("input"))
   }
 
   /// Sets a parameter to its value before the step.

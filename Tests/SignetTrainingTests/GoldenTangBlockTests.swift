@@ -17,7 +17,9 @@ import Testing
 
     init(_ fixture: GoldenFixture, planes: Int) throws {
       var random = SplitMix64(seed: 0)
-      func window(_ shape: FeatureShape, _ kernel: Int, stride: Int, padding: Int, _ rounding: Window.Rounding)
+      func window(
+        _ shape: FeatureShape, _ kernel: Int, stride: Int, padding: Int, _ rounding: Window.Rounding
+      )
         throws -> Window
       {
         try #require(

@@ -36,7 +36,8 @@ import Testing
     ConvolutionCase(channels: 6, filters: 9, kernel: (6, 5), padding: (0, 0), groups: 3),
     // More than one chunk, more than one chunk a lane, and a chunk that is not full.
     ConvolutionCase(images: 21, height: 8, width: 8, channels: 2, filters: 4, groups: 2),
-    ConvolutionCase(images: 19, height: 28, width: 28, channels: 1, filters: 2, kernel: (2, 2), padding: (0, 0)),
+    ConvolutionCase(
+      images: 19, height: 28, width: 28, channels: 1, filters: 2, kernel: (2, 2), padding: (0, 0)),
   ]
 
   @Test(arguments: convolutions)

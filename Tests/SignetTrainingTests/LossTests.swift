@@ -67,7 +67,8 @@ import Darwin
       let squares = parameter.value.array.reduce(0) { $0 + Double($1) * Double($1) }
       switch regularizer {
       case .none: break
-      case .bipolar: if name == "b.weight" { expected += Double(Float(0.01)) * (Double(parameter.count) - squares) }
+      case .bipolar:
+        if name == "b.weight" { expected += Double(Float(0.01)) * (Double(parameter.count) - squares) }
       case .l2: if name.hasSuffix(".weight") { expected += Double(Float(0.02)) * squares }
       }
     }
@@ -110,7 +111,8 @@ import Darwin
   }
 
   @Test(arguments: [
-    "", "l1:1", "bipolar", "bipolar:", "bipolar:x", "bipolar:-1", "l2:nan", "l2:inf", "l2:1e99", "none:1", "none:",
+    "", "l1:1", "bipolar", "bipolar:", "bipolar:x", "bipolar:-1", "l2:nan", "l2:inf", "l2:1e99", "none:1",
+    "none:",
     ":", "L2:1",
   ])
   func badRegularizer(text: String) {

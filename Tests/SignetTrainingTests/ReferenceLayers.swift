@@ -50,7 +50,9 @@ enum Reference {
               for kx in 0..<window.kernelWidth {
                 let inY = row * window.strideHeight - window.padTop + ky
                 let inX = column * window.strideWidth - window.padLeft + kx
-                guard (0..<window.inHeight).contains(inY), (0..<window.inWidth).contains(inX) else { continue }
+                guard (0..<window.inHeight).contains(inY), (0..<window.inWidth).contains(inX) else {
+                  continue
+                }
                 best = max(best, x[((image * window.inHeight + inY) * window.inWidth + inX) * channels + c])
               }
             }

@@ -17,7 +17,8 @@ func randomFloats(_ count: Int, seed: UInt64, low: Float = -1, high: Float = 1) 
 
 extension ComputeContext {
   /// A tensor of random values.
-  func random(_ images: Int, _ shape: FeatureShape, seed: UInt64, low: Float = -1, high: Float = 1) -> Tensor {
+  func random(_ images: Int, _ shape: FeatureShape, seed: UInt64, low: Float = -1, high: Float = 1) -> Tensor
+  {
     tensor(images, shape, values: randomFloats(images * shape.count, seed: seed, low: low, high: high))
   }
 }

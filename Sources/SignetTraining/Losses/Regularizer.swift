@@ -14,7 +14,7 @@ package enum Regularizer: Codable, Hashable, Sendable, CustomStringConvertible {
 
   /// Reads `bipolar:5e-7`, `l2:1e-4` or `none`.
   package init(parsing text: String) throws {
-    let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
+    let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     let factor = parts.count == 2 ? Float(parts[1]) : nil
     switch (parts.first, factor) {
     case ("none", nil) where parts.count == 1: self = .none
