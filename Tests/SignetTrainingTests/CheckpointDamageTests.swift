@@ -4,7 +4,9 @@ import Signet
 import SignetTraining
 import Testing
 
-/// Each damage of a checkpoint gives an error with a code and a remedy. Oracle: the damage done.
+/// Each damage of a checkpoint gives an error with a code and a remedy.
+///
+/// Oracle: the damage done.
 @Suite struct CheckpointDamageTests {
   let trainer: Trainer
   let bytes: [UInt8]

@@ -4,7 +4,9 @@ import Signet
 import SignetTraining
 import Testing
 
-/// Trained → compiled → run. Oracle: the training graph in evaluation mode, bit for bit.
+/// Trained → compiled → run.
+///
+/// Oracle: the training graph in evaluation mode, bit for bit.
 @Suite struct CompiledModelTests {
   /// Accumulators of a binary layer over all images, in units of its levels.
   typealias Accumulators = [String: [Float]]

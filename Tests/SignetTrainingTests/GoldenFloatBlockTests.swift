@@ -4,7 +4,9 @@ import Signet
 import SignetTraining
 import Testing
 
-/// One whole step of a full-precision block. Oracle: `Tests/Golden/float_block.py`.
+/// One whole step of a full-precision block.
+///
+/// Oracle: `Tests/Golden/float_block.py`.
 @Suite struct GoldenFloatBlockTests {
   @Test func step() throws {
     let fixture = try GoldenFixture("float_block")

@@ -4,7 +4,9 @@ import Signet
 import SignetTraining
 import Testing
 
-/// One whole step of the paper's block. Oracle: `Tests/Golden/tang_block.py`.
+/// One whole step of the paper's block.
+///
+/// Oracle: `Tests/Golden/tang_block.py`.
 @Suite struct GoldenTangBlockTests {
   /// The fixture's network with its parameters before the step.
   struct Block {

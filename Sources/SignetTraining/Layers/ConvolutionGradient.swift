@@ -82,7 +82,7 @@ struct ConvolutionGradient {
     let workspaces = (0..<context.crew.pool.threads).map { _ in
       context.memory.take(bytes: chunkRows * depth * 4)
     }
-    defer { workspaces.forEach { $0.keep() } }
+    defer { for workspace in workspaces { workspace.keep() } }
     var source = patches(of: group)
     let groupWeights = weights + group * size
     withUnsafePointer(to: &source) { source in
