@@ -15,11 +15,11 @@ struct EngineComparison {
 
   let model: CompactModel
   let inputs: [Float]
-  let comment: Comment
+  let comment: String
   private let expected: [[Interpreter.Value]]
 
   /// Interprets `inputs`, whole images of the model's size.
-  init(_ model: CompactModel, inputs: [Float], _ comment: Comment) {
+  init(_ model: CompactModel, inputs: [Float], _ comment: String) {
     self.model = model
     self.inputs = inputs
     self.comment = comment
@@ -38,13 +38,13 @@ struct EngineComparison {
       guard case .reals(let reals)? = values.last else { return [] }
       return reals
     }.map(\.bitPattern)
-    try #require(!logits.isEmpty, comment)
+    try #require(!logits.isEmpty, "\(comment)")
     for crew in crews {
       for (turn, batch) in batches.enumerated() {
         let engine = try Engine(model, crew: crew, batch: batch)
         let found = turn == 0 ? observedLogits(engine, batch: batch) : try engine.logits(inputs)
-        #expect(
-          found.map(\.bitPattern) == logits,
+        expectEqual(
+          found.map(\.bitPattern), logits,
           "\(comment) \(crew.table.isa) ×\(crew.pool.threads), batch \(batch)")
       }
     }
@@ -77,12 +77,12 @@ struct EngineComparison {
     case (.reals(let expected), _):
       let start = memory.outputReals + image * expected.count
       let found = UnsafeBufferPointer(start: start, count: expected.count).map(\.bitPattern)
-      #expect(found == expected.map(\.bitPattern), "\(comment): \(place)")
+      expectEqual(found, expected.map(\.bitPattern), "\(comment): \(place)")
     case (.codes(let expected), .codes(let shape, let weights, _)):
       let words = Self.packed(
         expected, shape: shape, planes: weights.count, groups: groupsOfReader(after: operation))
       let found = UnsafeBufferPointer(start: memory.outputCodes + image * words.count, count: words.count)
-      #expect(Array(found) == words, "\(comment): \(place)")
+      expectEqual(Array(found), words, "\(comment): \(place)")
     default:
       Issue.record("\(comment): codes where reals are promised, \(place)")
     }
@@ -110,7 +110,7 @@ struct EngineComparison {
       guard case .reals(let reals) = values[index] else { return [] }
       return reals.map { Int32($0 / unit) }
     }
-    #expect(found == expected, "\(comment): accumulators, \(place)")
+    expectEqual(found, expected, "\(comment): accumulators, \(place)")
     #expect(packed.bound == bound && found.allSatisfy { abs($0) <= bound }, "\(comment): bound, \(place)")
   }
 

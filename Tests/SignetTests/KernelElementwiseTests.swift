@@ -22,10 +22,6 @@ struct KernelElementwiseTests {
     }
   }
 
-  private func expectEqual(_ found: [Float], _ expected: [Float], _ comment: Comment) {
-    #expect(found.map(\.bitPattern) == expected.map(\.bitPattern), comment)
-  }
-
   @Test(arguments: channelCounts)
   func forwardPasses(channels: Int) {
     var random = SplitMix64(seed: UInt64(channels))
@@ -36,15 +32,15 @@ struct KernelElementwiseTests {
     for table in Self.tables {
       var y = x
       table.affine(x, scale, shift, &y, rows, channels)
-      expectEqual(
+      expectSameBits(
         y, x.enumerated().map { shift[$0 % channels].addingProduct(scale[$0 % channels], $1) },
         "affine, \(table.isa)")
       table.prelu(x, scale, &y, rows, channels)
-      expectEqual(
+      expectSameBits(
         y, x.enumerated().map { $1 >= 0 ? $1 : scale[$0 % channels] * $1 }, "prelu, \(table.isa)")
       var found = scale
       table.column_sums(x, &found, rows, channels)
-      expectEqual(found, sums, "column_sums, \(table.isa)")
+      expectSameBits(found, sums, "column_sums, \(table.isa)")
     }
   }
 
@@ -70,14 +66,14 @@ struct KernelElementwiseTests {
     for table in Self.tables {
       var (first, second) = (mean, mean)
       table.moments(x, mean, &first, &second, rows, channels)
-      expectEqual(first, sum, "moments, \(table.isa)")
-      expectEqual(second, square, "moments' squares, \(table.isa)")
+      expectSameBits(first, sum, "moments, \(table.isa)")
+      expectSameBits(second, square, "moments' squares, \(table.isa)")
       table.norm_gradient_sums(x, dz, mean, &first, &second, rows, channels)
-      expectEqual(first, total, "norm_gradient_sums, \(table.isa)")
-      expectEqual(second, product, "norm_gradient_sums' products, \(table.isa)")
+      expectSameBits(first, total, "norm_gradient_sums, \(table.isa)")
+      expectSameBits(second, product, "norm_gradient_sums' products, \(table.isa)")
       var found = x
       table.norm_gradient(x, dz, mean, gain, slope, offset, &found, rows, channels)
-      expectEqual(found, dx, "norm_gradient, \(table.isa)")
+      expectSameBits(found, dx, "norm_gradient, \(table.isa)")
     }
   }
 
@@ -97,8 +93,8 @@ struct KernelElementwiseTests {
     for table in Self.tables {
       var (found, foundGradient) = (x, start)
       table.prelu_backward(x, slope, dy, &found, &foundGradient, rows, channels)
-      expectEqual(found, dx, "prelu_backward, \(table.isa)")
-      expectEqual(foundGradient, gradient, "prelu_backward's slopes, \(table.isa)")
+      expectSameBits(found, dx, "prelu_backward, \(table.isa)")
+      expectSameBits(foundGradient, gradient, "prelu_backward's slopes, \(table.isa)")
     }
   }
 
@@ -133,8 +129,8 @@ struct KernelElementwiseTests {
       var (found, foundMask) = (codes.map { ~$0 }, mask.map { ~$0 })
       BitEncoder(layout: layout, scale: scale, shift: shift, betas: betas)
         .run(x, rows: rows, to: &found, mask: &foundMask, on: crew)
-      #expect(found == codes, "encode, \(table.isa)")
-      #expect(foundMask == mask, "encode's mask, \(table.isa)")
+      expectEqual(found, codes, "encode, \(table.isa)")
+      expectEqual(foundMask, mask, "encode's mask, \(table.isa)")
       let foundMagnitude = table.residual_magnitude(x, scale, shift, betas, planes, rows, channels)
       #expect(foundMagnitude.bitPattern == magnitude.bitPattern, "residual_magnitude, \(table.isa)")
     }
@@ -163,9 +159,9 @@ struct KernelElementwiseTests {
       for table in Self.tables {
         var (w, m, v) = (start, first, second)
         #expect(table.adam(&step, &w, gradient, &m, &v, count) == changed)
-        expectEqual(w, weights, "adam's weights, \(table.isa)")
-        expectEqual(m, newFirst, "adam's first moments, \(table.isa)")
-        expectEqual(v, newSecond, "adam's second moments, \(table.isa)")
+        expectSameBits(w, weights, "adam's weights, \(table.isa)")
+        expectSameBits(m, newFirst, "adam's first moments, \(table.isa)")
+        expectSameBits(v, newSecond, "adam's second moments, \(table.isa)")
       }
     }
   }

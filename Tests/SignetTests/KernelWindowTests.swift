@@ -58,7 +58,7 @@ struct KernelWindowTests {
             table.patches(&call, cut, rows, to + cut * width)
           }
         }
-        #expect(found.map(\.bitPattern) == expected.map(\.bitPattern), "\(window), \(table.isa)")
+        expectSameBits(found, expected, "\(window), \(table.isa)")
       }
     }
   }
@@ -99,7 +99,7 @@ struct KernelWindowTests {
             table.patches(&call, 0, Self.images * window.outPixels, &found)
           }
         }
-        #expect(found.map(\.bitPattern) == expected.map(\.bitPattern), "\(window), \(table.isa)")
+        expectSameBits(found, expected, "\(window), \(table.isa)")
       }
     }
   }
@@ -150,7 +150,7 @@ struct KernelWindowTests {
             }
           }
         }
-        #expect(found.map(\.bitPattern) == expected.map(\.bitPattern), "\(window), \(table.isa)")
+        expectSameBits(found, expected, "\(window), \(table.isa)")
       }
     }
   }
@@ -194,11 +194,11 @@ struct KernelWindowTests {
             }
           }
         }
-        #expect(values.map(\.bitPattern) == y.map(\.bitPattern), "\(window), \(table.isa)")
-        #expect(taps == chosen, "\(window), \(table.isa)")
+        expectSameBits(values, y, "\(window), \(table.isa)")
+        expectEqual(taps, chosen, "\(window), \(table.isa)")
         var shape = window.cValue
         table.float_pool_backward(&shape, taps, dy, &gradient, channels, 0, Self.images)
-        #expect(gradient.map(\.bitPattern) == dx.map(\.bitPattern), "\(window), \(table.isa)")
+        expectSameBits(gradient, dx, "\(window), \(table.isa)")
       }
     }
   }

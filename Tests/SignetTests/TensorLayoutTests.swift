@@ -19,7 +19,7 @@ struct TensorLayoutTests {
           expected[row * perTap + channel / 32] |= 1 << UInt32(channel % 32)
         }
         let found = BitTensor.unpacked(dense, filters: filters, taps: taps, channels: channels)
-        #expect(found == expected, "\(channels) channels, \(filters) filters, \(taps) taps")
+        expectEqual(found, expected, "\(channels) channels, \(filters) filters, \(taps) taps")
       }
     }
   }
