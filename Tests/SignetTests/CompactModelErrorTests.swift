@@ -3,7 +3,9 @@
 import Signet
 import Testing
 
-/// Files that are no compact model of this version. Oracle: the code and the words of the error.
+/// Files that are no compact model of this version.
+///
+/// Oracle: the code and the words of the error.
 struct CompactModelErrorTests {
   private let sample: CompactModelSample
 

@@ -3,8 +3,10 @@
 import Signet
 import Testing
 
-/// Random models of every kind of operator in random order. Oracle: the interpreter, bit for bit, for the logits, every
-/// step's result and every accumulator. A failure's message has the seed.
+/// Random models of every kind of operator in random order.
+///
+/// Oracle: the interpreter, bit for bit, for the logits, every step's result and every accumulator. A
+/// failure's message has the seed.
 struct EngineRandomModelTests {
   @Test(arguments: 0..<16)
   func everyPathEqualsTheInterpreter(chunk: Int) throws {

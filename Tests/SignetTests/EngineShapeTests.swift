@@ -3,7 +3,9 @@
 import Signet
 import Testing
 
-/// The engine over whole ranges of sizes. Oracle: the interpreter, bit for bit.
+/// The engine over whole ranges of sizes.
+///
+/// Oracle: the interpreter, bit for bit.
 struct EngineShapeTests {
   private static let crews = EngineComparison.crews.filter { $0.pool.threads == 2 }
 

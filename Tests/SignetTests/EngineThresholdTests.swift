@@ -3,7 +3,9 @@
 import Signet
 import Testing
 
-/// What turns accumulators into bits, where it is delicate. Oracle: the interpreter, bit for bit.
+/// What turns accumulators into bits, where it is delicate.
+///
+/// Oracle: the interpreter, bit for bit.
 struct EngineThresholdTests {
   /// Stored thresholds, alone and pooled with inverted channels.
   @Test(arguments: [nil, (3, 2, 0), (3, 2, 1), (2, 2, 0), (2, 1, 1)])

@@ -39,7 +39,9 @@ struct EngineUseTests {
     }
   }
 
-  /// `SIGNET_ISA` through the function that reads its value. Oracle: the list of what can run here.
+  /// The value of `SIGNET_ISA` chooses, or is refused.
+  ///
+  /// Oracle: the list of what can run here.
   @Test func theNameOfAnInstructionSetDecides() throws {
     for isa in ISA.available { #expect(try KernelTable.chosen(named: isa.rawValue).isa == isa) }
     #expect(try KernelTable.chosen(named: nil).isa == ISA.available.last)
@@ -82,7 +84,9 @@ struct EngineUseTests {
     }
   }
 
-  /// The arena holds the largest step for the batch. Oracle: the sizes of this model's steps, by hand.
+  /// The arena holds the largest step for the batch.
+  ///
+  /// Oracle: the sizes of this model's steps, by hand.
   @Test func theArenaIsAsLargeAsItsWidestStep() throws {
     let (model, _) = try Self.model(0)
     // Reals of 6×6×20 beside the input of 6×6×2, per image.

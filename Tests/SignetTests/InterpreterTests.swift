@@ -3,7 +3,9 @@
 import Signet
 import Testing
 
-/// The interpreter, which is the oracle of the engine. Oracle here: small cases worked out by hand.
+/// The interpreter, which is the oracle of the engine.
+///
+/// Oracle here: small cases worked out by hand.
 struct InterpreterTests {
   /// Loads a model of these operators for an image of height × width × channels.
   private static func interpreter(

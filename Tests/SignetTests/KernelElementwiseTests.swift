@@ -4,7 +4,9 @@ import CSignetKernels
 import Signet
 import Testing
 
-/// Passes over rows of channels, on every instruction set. Oracle: plain loops, bit for bit, in the documented order.
+/// Passes over rows of channels, on every instruction set.
+///
+/// Oracle: plain loops, bit for bit, in the documented order.
 struct KernelElementwiseTests {
   private static let channelCounts = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100]
   private static let tables = ISA.available.compactMap { $0.kernels?.pointee }

@@ -4,8 +4,9 @@ import CSignetKernels
 import Signet
 import Testing
 
-/// Patches, their transpose, and pools with gradients, on every instruction set. Oracle: plain loops over the pixels
-/// that a window names, bit for bit.
+/// Patches, their transpose, and pools with gradients, on every instruction set.
+///
+/// Oracle: plain loops over the pixels that a window names, bit for bit.
 struct KernelWindowTests {
   private static let channelCounts = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100]
   private static let tables = ISA.available.compactMap { $0.kernels?.pointee }

@@ -3,7 +3,9 @@
 import Signet
 import Testing
 
-/// Intervals of accumulators. Oracle: the float expression evaluated, by plain means, on every integer in −K…K.
+/// Intervals of accumulators.
+///
+/// Oracle: the float expression evaluated, by plain means, on every integer in −K…K.
 struct LevelIntervalsTests {
   /// The residual code from its definition: signs of what is left, first plane highest.
   private static func code(_ z: Float, betas: [Float]) -> Int {

@@ -4,7 +4,9 @@ import CSignetKernels
 import Signet
 import Testing
 
-/// Where bits lie, in files and in memory. Oracles: bit by bit definitions, and cases by hand.
+/// Where bits lie, in files and in memory.
+///
+/// Oracles: bit by bit definitions, and cases by hand.
 struct TensorLayoutTests {
   @Test func denseBitsUnpackToWordsPerTap() {
     for channels in Array(1...70) + [95, 96, 97, 128, 257] {
@@ -72,7 +74,9 @@ struct TensorLayoutTests {
   }
 }
 
-/// Sizes of windows. Oracle: a count of the starts that the definition admits, one by one.
+/// Sizes of windows.
+///
+/// Oracle: a count of the starts that the definition admits, one by one.
 struct WindowTests {
   private static func count(
     _ size: Int, _ kernel: Int, _ stride: Int, _ padding: Int, _ rounding: Window.Rounding

@@ -4,7 +4,9 @@ import Signet
 import Synchronization
 import Testing
 
-/// Each task runs exactly once and is over when `run` returns. Oracle: a count for each task.
+/// Each task runs exactly once and is over when `run` returns.
+///
+/// Oracle: a count for each task.
 struct ThreadPoolTests {
   /// Counters that tasks of several threads add to.
   private final class Counters: Sendable {

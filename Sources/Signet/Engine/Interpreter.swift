@@ -7,7 +7,9 @@
 package struct Interpreter {
   package let program: Program
 
-  /// What flows between operators, spelled out. Codes are numbered with the first plane's bit highest.
+  /// What flows between operators, spelled out.
+  ///
+  /// Codes are numbered with the first plane's bit highest.
   package enum Value: Equatable {
     case reals([Float])
     case codes([UInt8])
