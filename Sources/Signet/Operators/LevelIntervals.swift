@@ -9,9 +9,9 @@
 /// The sets are found by evaluating the float expression itself on integers, so that comparing integers gives the
 /// same bits as computing floats.
 package struct LevelIntervals: Hashable, Sendable {
-  /// `[level][channel]`
+  /// The first accumulator of each interval, `[level][channel]`.
   package var low: [[Int32]]
-  /// `[level][channel]`
+  /// The one behind the last, `[level][channel]`.
   package var high: [[Int32]]
 
   package init(low: [[Int32]], high: [[Int32]]) {
@@ -57,11 +57,9 @@ package struct LevelIntervals: Hashable, Sendable {
     }
   }
 
-  /// Finds the intervals of every channel.
+  /// Finds the intervals of every channel, for accumulators in `−bound…bound`.
   ///
-  /// - Parameters:
-  ///   - bound: accumulators are in `−bound…bound`.
-  ///   - complemented: channels whose sets are replaced by their complements (for pooling a falling function).
+  /// The sets of channels in `complemented` are replaced by their complements: for pooling a falling function.
   /// - Complexity: O(channels · 2^M · M · log bound).
   package static func derive(
     _ channels: [Expression], bound: Int32, complemented: [Bool]

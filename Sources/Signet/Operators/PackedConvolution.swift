@@ -40,9 +40,10 @@ package struct PackedConvolution: Sendable {
     fileprivate let width: [AlignedBuffer<UInt32>]
   }
 
-  /// - Parameters:
-  ///   - words: weight bits, `[filter][tap][input.groupWords]`, bits past the group's channels 0.
-  ///   - parts: output blocks of each group.
+  /// Lays weights out for the kernels.
+  ///
+  /// `words` are weight bits, `[filter][tap][input.groupWords]`, bits past the group's channels 0; `parts` are the output blocks
+  /// of each group.
   package init(
     window: Window, filters: Int, groups: Int, planeWeights: [Int32], words: [UInt32],
     parts: [ConvolutionBlocks],

@@ -2,7 +2,9 @@
 
 package import CSignetKernels
 
-/// A sliding window: what a convolution or a pool reads for each of its outputs. All sizes are in pixels.
+/// A sliding window: what a convolution or a pool reads for each of its outputs.
+///
+/// All sizes are in pixels.
 package struct Window: Hashable, Sendable {
   package var inHeight: Int
   package var inWidth: Int
