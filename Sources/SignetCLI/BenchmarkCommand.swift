@@ -47,7 +47,9 @@ struct BenchmarkCommand: ParsableCommand {
     guard (model == nil) != (network.network == nil) else {
       throw ValidationError("give either a model file or --network NAME")
     }
-    guard (1...65536).contains(batch) else { throw ValidationError("--batch \(batch): give a number from 1 to 65536") }
+    guard (1...65536).contains(batch) else {
+      throw ValidationError("--batch \(batch): give a number from 1 to 65536")
+    }
     guard (1...1_000_000).contains(runs) else {
       throw ValidationError("--runs \(runs): give a number from 1 to 1000000")
     }
@@ -60,7 +62,8 @@ struct BenchmarkCommand: ParsableCommand {
     let engine = try Engine(compact, crew: threads.crew(), batch: batch)
     let benchmark = EngineBenchmark(engine, batch: batch, runs: runs)
     let result = Result(
-      network: compact.network, millisecondsPerImage: benchmark.milliseconds / Double(batch), isa: engine.isa.rawValue,
+      network: compact.network, millisecondsPerImage: benchmark.milliseconds / Double(batch),
+      isa: engine.isa.rawValue,
       threads: engine.threads, batch: batch, runs: runs, arenaBytes: engine.arenaBytes,
       peakBinaryMacsPerSecond: benchmark.peakBinary, peakFloatMacsPerSecond: benchmark.peakFloat,
       layers: benchmark.rows.map {

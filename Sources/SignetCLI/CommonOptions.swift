@@ -11,12 +11,27 @@ struct OutputOptions: ParsableArguments {
   var json = false
 
   /// Prints `value` as one line of JSON, if that is wanted; else what `text` prints.
+  ///
+  /// - Throws: ``OutputFailure`` if standard output takes no more, such as a file on a full disk.
   func print<Value: Encodable>(_ value: Value, text: () -> Void) throws {
-    guard json else { return text() }
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    if json {
+      let encoder = JSONEncoder()
+      encoder.keyEncodingStrategy = .convertToSnakeCase
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      Swift.print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    } else {
+      text()
+    }
+    guard fflush(nil) == 0 else { throw OutputFailure(number: errno) }
+  }
+}
+
+/// Standard output that can't be written.
+struct OutputFailure: Error, CustomStringConvertible {
+  let number: Int32
+
+  var description: String {
+    "standard output can't be written: \(String(cString: strerror(number))); free space, or send it elsewhere"
   }
 }
 
@@ -39,7 +54,9 @@ struct ThreadOptions: ParsableArguments {
 /// Which data.
 struct DataOptions: ParsableArguments {
   @Option(
-    help: "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, or folder:DIR with train/CLASS/*.jpg and test/CLASS/*.jpg.")
+    help:
+      "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, or folder:DIR with train/CLASS/*.jpg and test/CLASS/*.jpg."
+  )
   var data: String?
 
   @Option(help: "Where fashion-mnist is looked for before the system's folder.")
@@ -63,7 +80,8 @@ struct InputBatches {
 
   init(_ images: LabelledImages, preprocessing: Preprocessing, batchSize: Int) throws {
     loader = try BatchLoader(
-      images: images, preprocessing: preprocessing, batchSize: batchSize, seed: 0, shuffled: false, dropLast: false)
+      images: images, preprocessing: preprocessing, batchSize: batchSize, seed: 0, shuffled: false,
+      dropLast: false)
     order = loader.order(epoch: 0)
     inputs = AlignedBuffer(count: loader.inputCount * batchSize)
     labels = AlignedBuffer(count: batchSize)

@@ -44,13 +44,16 @@ struct EvaluateCommand: ParsableCommand {
       split: split, root: data.dataRoot, layout: ImageLayout(engine.model.preprocessing))
     let (evaluation, milliseconds) = try engine.evaluate(images, batchSize: batchSize)
     let result = Result(
-      count: evaluation.count, top1: evaluation.top1, top5: evaluation.top5, millisecondsPerImage: milliseconds,
+      count: evaluation.count, top1: evaluation.top1, top5: evaluation.top5,
+      millisecondsPerImage: milliseconds,
       logitsSha256: evaluation.logitsSHA256(), isa: engine.isa.rawValue, threads: engine.threads)
     try output.print(result) {
       print("images          \(result.count)")
       print("top-1           \(String.fixed(result.top1 * 100, 2)) %")
       print("top-5           \(String.fixed(result.top5 * 100, 2)) %")
-      print("ms per image    \(String.fixed(result.millisecondsPerImage, 4)) (\(result.isa), \(result.threads) threads)")
+      print(
+        "ms per image    \(String.fixed(result.millisecondsPerImage, 4)) (\(result.isa), \(result.threads) threads)"
+      )
       print("logits sha256   \(result.logitsSha256)")
     }
   }

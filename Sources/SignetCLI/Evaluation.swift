@@ -4,14 +4,21 @@ import Signet
 import SignetData
 
 extension Engine {
-  /// Accuracy on a data set, and the time that the engine alone took.
-  func evaluate(_ images: LabelledImages, batchSize: Int) throws -> (evaluation: Evaluation, milliseconds: Double) {
+  /// Refuses data whose number of classes is not that of the logits.
+  func checkClasses(of images: LabelledImages) throws {
     guard images.classNames.count == plan.outputs else {
       throw DataError(
         .invalidArgument,
         "\(images.name) has \(images.classNames.count) classes, the model has \(plan.outputs); choose the data that it was trained for"
       )
     }
+  }
+
+  /// Accuracy on a data set, and the time that the engine alone took.
+  func evaluate(_ images: LabelledImages, batchSize: Int) throws -> (
+    evaluation: Evaluation, milliseconds: Double
+  ) {
+    try checkClasses(of: images)
     var batches = try InputBatches(images, preprocessing: model.preprocessing, batchSize: batchSize)
     var evaluation = Evaluation()
     var logits = [Float](repeating: 0, count: batchSize * plan.outputs)

@@ -81,7 +81,8 @@ struct InspectCommand: ParsableCommand {
   private func show(_ result: Result) {
     print("\(result.network) by \(result.method)")
     print(
-      "operator".padded(22, right: false) + "kind".padded(20, right: false) + "output".padded(14) + "weights".padded(11)
+      "operator".padded(22, right: false) + "kind".padded(20, right: false) + "output".padded(14)
+        + "weights".padded(11)
         + "bits".padded(5) + "bytes".padded(11) + "binary MAC".padded(14) + "float MAC".padded(13))
     for layer in result.layers {
       print(

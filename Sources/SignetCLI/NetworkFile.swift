@@ -46,7 +46,7 @@ struct NetworkFile {
     do {
       description = try YAMLDecoder().decode(NetworkDescription.self, from: text)
     } catch let error as DecodingError {
-      throw Self.failure(error, path: name, lines: lines)
+      throw Self.failure(error, path: name, node: node)
     }
   }
 
@@ -68,7 +68,8 @@ struct NetworkFile {
     func check(_ mapping: Node.Mapping?, _ known: Set<String>, line: Int?, what: String) throws {
       guard let mapping else {
         throw Failure(
-          description: "\(path):\(line ?? 1): \(what) must be a mapping with \(known.sorted().joined(separator: ", "))")
+          description:
+            "\(path):\(line ?? 1): \(what) must be a mapping with \(known.sorted().joined(separator: ", "))")
       }
       for (key, _) in mapping {
         guard let name = key.string, known.contains(name) else {
@@ -80,12 +81,26 @@ struct NetworkFile {
       }
     }
     try check(node.mapping, networkKeys, line: node.mark?.line, what: "the network")
+    if let input = node.mapping?["input"] {
+      let sizes = input.sequence?.map { $0.int ?? 0 } ?? []
+      guard sizes.count == 3, sizes.allSatisfy({ (1...65536).contains($0) }), [1, 3].contains(sizes[2]) else {
+        throw Failure(
+          description:
+            "\(path):\(input.mark?.line ?? 1): “input” must be [height, width, channels] with 1 or 3 channels, for instance [28, 28, 1]"
+        )
+      }
+    }
+    if let layers = node.mapping?["layers"], layers.sequence == nil {
+      throw Failure(
+        description:
+          "\(path):\(layers.mark?.line ?? 1): “layers” must be a list, for instance “- {type: dense}”")
+    }
     for (index, layer) in (node.mapping?["layers"]?.sequence.map(Array.init) ?? []).enumerated() {
       try check(layer.mapping, layerKeys, line: layer.mark?.line, what: "layer \(index + 1)")
     }
   }
 
-  private static func failure(_ error: DecodingError, path: String, lines: [Int]) -> Failure {
+  private static func failure(_ error: DecodingError, path: String, node: Node) -> Failure {
     let context: DecodingError.Context
     var what = ""
     switch error {
@@ -93,17 +108,22 @@ struct NetworkFile {
     case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found): context = found
     @unknown default: return Failure(description: "\(path): \(error)")
     }
-    if what.isEmpty {
-      let key = context.codingPath.last?.stringValue ?? "the file"
-      what = "“\(key)” can't be read: \(context.debugDescription)"
-      if key == "type" {
-        let kinds = LayerDescription.Kind.allCases.map(\.rawValue).joined(separator: ", ")
-        what = "unknown layer type; there are \(kinds)"
-      }
-    }
     let layer = context.codingPath.compactMap(\.intValue).first
-    let line = layer.flatMap { $0 < lines.count ? lines[$0] : nil }
-    return Failure(
-      description: "\(path)\(line.map { ":\($0)" } ?? ""): \(layer.map { "layer \($0 + 1): " } ?? "")\(what)")
+    let found = layer.flatMap { node.mapping?["layers"]?.sequence?[$0] } ?? node
+    let key = context.codingPath.last { $0.intValue == nil }?.stringValue ?? "layers"
+    if what.isEmpty {
+      what =
+        switch key {
+        case "type":
+          "unknown layer type; there are \(LayerDescription.Kind.allCases.map(\.rawValue).joined(separator: ", "))"
+        case "name": "“name” must be text"
+        case "kernel", "stride", "padding":
+          "“\(key)” must be a whole number or two of them, for instance [3, 1]"
+        default: "“\(key)” must be a whole number"
+        }
+    }
+    // The line of the key's value, or of what it is missing in.
+    let line = (found.mapping?[key] ?? found).mark?.line ?? 1
+    return Failure(description: "\(path):\(line): \(layer.map { "layer \($0 + 1): " } ?? "")\(what)")
   }
 }

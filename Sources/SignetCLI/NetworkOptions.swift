@@ -32,10 +32,13 @@ struct MethodOptions: ParsableArguments {
   @Option(help: "Planes of the activations (M), 1 to 4.")
   var binarizations: Int?
 
-  @Option(help: "What follows a convolution: \(Method.Activation.allCases.map(\.rawValue).joined(separator: " or ")).")
+  @Option(
+    help:
+      "What follows a convolution: \(Method.Activation.allCases.map(\.rawValue).joined(separator: " or ")).")
   var activation: Method.Activation?
 
-  @Option(help: "The last layer's weights: \(Method.LastLayer.allCases.map(\.rawValue).joined(separator: " or ")).")
+  @Option(
+    help: "The last layer's weights: \(Method.LastLayer.allCases.map(\.rawValue).joined(separator: " or ")).")
   var lastLayer: Method.LastLayer?
 
   @Option(help: "A learned factor behind a binary last layer: on or off.")
@@ -105,7 +108,8 @@ struct NetworkOptions: ParsableArguments {
       name: layout.name, method: method.name,
       preprocessing: Preprocessing(
         height: shape.height, width: shape.width, channels: shape.channels,
-        mean: Array(repeating: 0.5, count: shape.channels), deviation: Array(repeating: 0.25, count: shape.channels)),
+        mean: Array(repeating: 0.5, count: shape.channels),
+        deviation: Array(repeating: 0.25, count: shape.channels)),
       classNames: [])
   }
 }

@@ -54,6 +54,7 @@ struct PredictCommand: ParsableCommand {
     if data.data != nil {
       let set = try data.spec().load(
         split: .test, root: data.dataRoot, layout: ImageLayout(preprocessing))
+      try engine.checkClasses(of: set)
       for index in 0..<min(count, set.count) {
         inputs.append(("test image \(index)", set.image(at: index), set.classNames[set.labels[index]]))
       }
@@ -68,7 +69,8 @@ struct PredictCommand: ParsableCommand {
       let reals = input.image.pixels.enumerated().map { index, byte in
         table[index % preprocessing.channels * 256 + Int(byte)]
       }
-      return Prediction(image: input.name, labels: labels(try engine.logits(reals), names: engine.model.classNames))
+      return Prediction(
+        image: input.name, labels: labels(try engine.logits(reals), names: engine.model.classNames))
     }
     try output.print(Result(predictions: predictions)) {
       for (input, prediction) in zip(inputs, predictions) {
@@ -86,8 +88,9 @@ struct PredictCommand: ParsableCommand {
     let largest = Double(logits.max() ?? 0)
     let powers = logits.map { exp(Double($0) - largest) }
     let sum = powers.reduce(0, +)
-    return powers.indices.sorted { powers[$0] == powers[$1] ? $0 < $1 : powers[$0] > powers[$1] }.prefix(top).map {
-      Label(label: names.isEmpty ? "class \($0)" : names[$0], probability: powers[$0] / sum)
-    }
+    return powers.indices.sorted { powers[$0] == powers[$1] ? $0 < $1 : powers[$0] > powers[$1] }.prefix(top)
+      .map {
+        Label(label: names.isEmpty ? "class \($0)" : names[$0], probability: powers[$0] / sum)
+      }
   }
 }

@@ -18,40 +18,58 @@ struct RunFolder {
   var configurationPath: String { path + "/config.yaml" }
   var metricsPath: String { path + "/metrics.jsonl" }
 
-  /// Makes a new run's folder; one that has something in it is left alone.
-  func create(_ configuration: RunConfiguration) throws {
+  /// Refuses a folder that has something in it, and a file.
+  func checkIsFree() throws {
     let manager = FileManager.default
     var isFolder: ObjCBool = false
-    if manager.fileExists(atPath: path, isDirectory: &isFolder) {
-      guard isFolder.boolValue else {
-        throw TrainingError(.badRun, "\(path) is a file; name a new folder with --output")
+    guard manager.fileExists(atPath: path, isDirectory: &isFolder) else { return }
+    guard isFolder.boolValue else {
+      throw TrainingError(.badRun, "\(path) is a file; name a new folder with --output")
+    }
+    let contents = try manager.contentsOfDirectory(atPath: path)
+    guard !contents.isEmpty else { return }
+    let problem =
+      if contents.contains("checkpoint.safetensors") {
+        "holds another run; go on with it with --resume, or name a new folder with --output"
+      } else if contents.contains("config.yaml") {
+        "holds a run that stopped before its first checkpoint; remove it, or name a new folder with --output"
+      } else {
+        "is not empty; name a new folder with --output"
       }
-      let contents = try manager.contentsOfDirectory(atPath: path)
-      guard contents.isEmpty else {
-        let isRun = contents.contains("config.yaml") || contents.contains("checkpoint.safetensors")
+    throw TrainingError(.badRun, "\(path) \(problem)")
+  }
+
+  /// Makes a new run's folder, with those above it; one that has something in it is left alone.
+  func create(_ configuration: RunConfiguration) throws {
+    try checkIsFree()
+    var folder = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      folder += folder.isEmpty || folder.hasSuffix("/") ? part : "/" + part
+      // A failure is told by errno: EEXIST is also what a file gives, and then the next step fails.
+      if mkdir(folder, 0o777) != 0, errno != EEXIST {
         throw TrainingError(
           .badRun,
-          isRun
-            ? "\(path) holds another run; go on with it with --resume, or name a new folder with --output"
-            : "\(path) is not empty; name a new folder with --output")
-      }
-    } else {
-      do {
-        try manager.createDirectory(atPath: path, withIntermediateDirectories: true)
-      } catch {
-        throw TrainingError(
-          .badRun, "\(path) can't be made: \(error.localizedDescription); name a folder that can be written with --output")
+          "\(path) can't be made: \(folder): \(String(cString: strerror(errno))); name a folder that can be written with --output"
+        )
       }
     }
     let text = try YAMLEncoder().encode(configuration)
-    try write(Array("# A run of signet train; `signet train --resume --output DIR` goes on with it.\n\(text)".utf8), to: configurationPath)
+    try write(
+      Array("# A run of signet train; `signet train --resume --output DIR` goes on with it.\n\(text)".utf8),
+      to: configurationPath)
   }
 
   /// The checkpoint of a run that is to be resumed.
   func checkpoint() throws -> Checkpoint {
     guard FileManager.default.fileExists(atPath: checkpointPath) else {
-      throw TrainingError(.badRun, "\(path) has no checkpoint to resume; start the run without --resume")
+      let isRun = FileManager.default.fileExists(atPath: configurationPath)
+      throw TrainingError(
+        .badRun,
+        isRun
+          ? "\(path) has no checkpoint to resume: the run stopped before its first; remove the folder, and start without --resume"
+          : "\(path) has no checkpoint to resume; start the run without --resume")
     }
+    removeLeftovers()
     return try Checkpoint(path: checkpointPath)
   }
 
@@ -59,6 +77,14 @@ struct RunFolder {
   func save(checkpoint: [UInt8], model: [UInt8]) throws {
     try write(model, to: modelPath)
     try write(checkpoint, to: checkpointPath)
+  }
+
+  /// A process that was killed while it wrote leaves its temporary file.
+  private func removeLeftovers() {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    where name.hasPrefix(".signet-") && name.hasSuffix(".tmp") {
+      try? FileManager.default.removeItem(atPath: path + "/" + name)
+    }
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {

@@ -43,7 +43,9 @@ final class RunLog {
       let decoder = JSONDecoder()
       decoder.keyDecodingStrategy = .convertFromSnakeCase
       for line in try AtomicFile.read(path).split(separator: UInt8(ascii: "\n")) {
-        guard let entry = try? decoder.decode(Line.self, from: Data(line)), entry.step <= resumed else { break }
+        guard let entry = try? decoder.decode(Line.self, from: Data(line)), entry.step <= resumed else {
+          break
+        }
         kept.append(entry)
         text.append(contentsOf: line)
         text.append(UInt8(ascii: "\n"))
@@ -70,12 +72,16 @@ final class RunLog {
     case .step(let result, let epoch):
       line = Line(
         kind: "step", step: result.step, epoch: epoch, loss: result.loss, learningRate: result.learningRate,
-        trainingTop1: Double(result.correct) / Double(result.images), signChange: SignChange.share(result.signChanges),
-        signChanges: Dictionary(uniqueKeysWithValues: result.signChanges.map { ($0.layer, $0.share) }), seconds: seconds)
+        trainingTop1: Double(result.correct) / Double(result.images),
+        signChange: SignChange.share(result.signChanges),
+        signChanges: Dictionary(uniqueKeysWithValues: result.signChanges.map { ($0.layer, $0.share) }),
+        seconds: seconds)
     case .epoch(let result):
       line = Line(
-        kind: "epoch", step: result.step, epoch: result.epoch, loss: result.loss, learningRate: result.learningRate,
-        trainingTop1: result.trainingTop1, signChange: result.signChange, validationTop1: result.validation?.top1,
+        kind: "epoch", step: result.step, epoch: result.epoch, loss: result.loss,
+        learningRate: result.learningRate,
+        trainingTop1: result.trainingTop1, signChange: result.signChange,
+        validationTop1: result.validation?.top1,
         validationTop5: result.validation?.top5, fileBytes: result.compactBytes, seconds: seconds)
     }
     buffer.append(try encoder.encode(line))
@@ -89,7 +95,8 @@ final class RunLog {
       try file.write(contentsOf: buffer)
       try file.synchronize()
     } catch {
-      throw TrainingError(.badRun, "\(path) can't be written: \(error.localizedDescription); free space and resume the run")
+      throw TrainingError(
+        .badRun, "\(path) can't be written: \(error.localizedDescription); free space and resume the run")
     }
     buffer.removeAll(keepingCapacity: true)
     try curves.flush()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Foundation
 
 @main
 struct SignetCommand: ParsableCommand {
@@ -12,4 +13,10 @@ struct SignetCommand: ParsableCommand {
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, ExportCommand.self, VerifyCommand.self,
       InspectCommand.self, BenchmarkCommand.self,
     ])
+
+  static func main() {
+    // A file that meets the limit of its size gets an error like that of a full disk, not a signal.
+    signal(SIGXFSZ, SIG_IGN)
+    main(nil)
+  }
 }

@@ -31,7 +31,9 @@ struct TrainCommand: ParsableCommand {
   var learningRate: Float?
 
   @Option(
-    help: "How it goes on: \(ScheduleKind.allCases.map(\.rawValue).joined(separator: ", ")); the method's own if not given.")
+    help:
+      "How it goes on: \(ScheduleKind.allCases.map(\.rawValue).joined(separator: ", ")); the method's own if not given."
+  )
   var schedule: ScheduleKind?
 
   @Option(help: "bipolar:X, l2:X or none; the method's own if not given.")
@@ -59,6 +61,7 @@ struct TrainCommand: ParsableCommand {
     if let learningRate, !learningRate.isFinite || learningRate <= 0 {
       throw ValidationError("--learning-rate \(learningRate): give a positive number")
     }
+    guard !output.isEmpty else { throw ValidationError("--output is empty; name the run's folder") }
     if let validation, validation < 0 {
       throw ValidationError("--validation \(validation): give 0 or a positive number")
     }
@@ -83,12 +86,19 @@ struct TrainCommand: ParsableCommand {
     let folder = RunFolder(output)
     let crew = try threads.crew()
     let stored = resume ? try folder.checkpoint().trainer : nil
-    let (configuration, images) = try prepare(stored?.configuration)
+    if stored == nil { try folder.checkIsFree() }
+    let (configuration, images) = try stored.map { try resumed($0.configuration) } ?? fresh()
     let (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
     let loader = try BatchLoader(
       images: training, preprocessing: configuration.preprocessing, batchSize: configuration.batchSize,
       seed: configuration.seed, shuffled: true, dropLast: training.count >= configuration.batchSize)
     let trainer = try stored ?? Trainer(configuration, stepsPerEpoch: loader.batchesPerEpoch)
+    guard trainer.step == trainer.epoch * loader.batchesPerEpoch else {
+      throw TrainingError(
+        .badRun,
+        "\(folder.checkpointPath): \(trainer.epoch) epochs of \(loader.batchesPerEpoch) steps are not \(trainer.step) steps; use another checkpoint"
+      )
+    }
     if stored == nil { try folder.create(configuration) }
     let log = try RunLog(folder: folder, after: stored?.step)
     let progress = ProgressLine(
@@ -122,59 +132,20 @@ struct TrainCommand: ParsableCommand {
         progress.show(event)
         if case .epoch(let result) = event { last = result }
       })
-    try run.run(on: ComputeContext(crew: crew))
+    do {
+      try run.run(on: ComputeContext(crew: crew))
+    } catch {
+      // The steps up to the error tell what led to it; the error itself is what counts.
+      try? log.close()
+      throw error
+    }
     try log.close()
     let result = Result(
       output: output, epochs: run.trainer.epoch, steps: run.trainer.step, loss: last?.loss,
-      validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes, seconds: start.duration(to: clock.now).seconds)
+      validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
+      seconds: start.duration(to: clock.now).seconds)
     try printing.print(result) {
       print("\(output): \(result.epochs) epochs, \(result.steps) steps, \(String.fixed(result.seconds, 1)) s")
     }
-  }
-
-  /// The run's configuration from the options, or checked against that of the run to resume; and its training images.
-  private func prepare(_ stored: RunConfiguration?) throws -> (RunConfiguration, LabelledImages) {
-    let spec = try DataSpec(parsing: stored?.data ?? data.spec().description)
-    let file = try network.map { try NetworkFile($0) }
-    var method =
-      try stored?.method ?? self.method.applied(to: Method.named(self.method.method ?? Method.tang.name))
-    if stored != nil {
-      if let name = self.method.method, name != method.name { method = try Method.named(name) }
-      method = try self.method.applied(to: method)
-    }
-    if let learningRate { method.learningRate = learningRate }
-    if let schedule { method.schedule = schedule }
-    if let regularizer { method.regularizer = regularizer }
-    let description = file?.description ?? stored?.network
-    guard let description else { throw ValidationError("--network is missing") }
-    let images = try spec.load(
-      split: .training, root: data.dataRoot,
-      layout: stored.map { ImageLayout($0.preprocessing) }
-        ?? description.input.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) })
-    let shape = FeatureShape(height: images.height, width: images.width, channels: images.channels)
-    _ = try file?.layout(input: shape, classes: images.classNames.count)
-    let validation = self.validation ?? stored?.validation ?? 0
-    let seed = self.seed ?? stored?.seed ?? 1
-    let preprocessing: Preprocessing
-    if let stored {
-      preprocessing = stored.preprocessing
-    } else {
-      let statistics = try images.heldOut(count: validation, seed: seed).training.channelStatistics()
-      preprocessing = Preprocessing(
-        height: images.height, width: images.width, channels: images.channels, mean: statistics.mean,
-        deviation: statistics.deviation)
-    }
-    let configuration = RunConfiguration(
-      data: data.data == nil ? spec.description : try data.spec().description, network: description, method: method,
-      preprocessing: preprocessing, classNames: stored?.classNames ?? images.classNames,
-      epochs: epochs ?? stored?.epochs ?? 1, batchSize: batchSize ?? stored?.batchSize ?? 64, validation: validation,
-      seed: seed)
-    if let stored, stored != configuration {
-      throw TrainingError(
-        .badRun,
-        "\(output): the options differ from those that the run was started with (see its config.yaml); leave them out, or start a new run"
-      )
-    }
-    return (configuration, images)
   }
 }

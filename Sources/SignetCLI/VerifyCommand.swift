@@ -53,6 +53,7 @@ struct VerifyCommand: ParsableCommand {
     let engine = try Engine(model, crew: crew, batch: 64)
     var set = try data.spec().load(
       split: split, root: data.dataRoot, layout: ImageLayout(model.preprocessing))
+    try engine.checkClasses(of: set)
     if let images { set = set.subset(Array(0..<min(images, set.count))) }
     var batches = try InputBatches(set, preprocessing: model.preprocessing, batchSize: batchSize)
     var verification = Verification(
@@ -60,22 +61,27 @@ struct VerifyCommand: ParsableCommand {
     while let (inputs, labels) = batches.batch() { try verification.add(inputs, images: labels.count) }
     let result = Result(
       count: verification.images, exact: verification.isExact, sameClass: verification.sameClass,
-      identicalLogits: verification.identicalLogits, largestLogitDifference: verification.largestLogitDifference,
+      identicalLogits: verification.identicalLogits,
+      largestLogitDifference: verification.largestLogitDifference,
       layers: verification.rows.map {
         Layer(
-          name: $0.layer, activations: $0.activations, differentActivations: $0.differentActivations, ties: $0.ties,
+          name: $0.layer, activations: $0.activations, differentActivations: $0.differentActivations,
+          ties: $0.ties,
           accumulators: $0.accumulators, differentAccumulators: $0.differentAccumulators)
       })
     try output.print(result) { show(result) }
     guard verification.isAcceptable else {
       throw TrainingError(
-        .badRun, "the engine and the training graph differ by more than float ties; please report this with the checkpoint")
+        .badRun,
+        "the engine and the training graph differ by more than float ties; please report this with the checkpoint"
+      )
     }
   }
 
   private func show(_ result: Result) {
     print(
-      "layer".padded(12, right: false) + "activation bits".padded(18) + "different".padded(11) + "ties".padded(6)
+      "layer".padded(12, right: false) + "activation bits".padded(18) + "different".padded(11)
+        + "ties".padded(6)
         + "accumulators".padded(15) + "different".padded(11))
     for layer in result.layers {
       print(

@@ -48,7 +48,7 @@ package struct Adam: Sendable {
       guard count == 0 else {
         throw TrainingError(
           .notFinite,
-          "parameter “\(name)” has \(count) values that are not finite after step \(step); lower the learning rate (now \(learningRate))"
+          "parameter “\(name)” has \(count) values that are not finite after step \(step); lower the learning rate (now \(learningRate)); the last checkpoint is good"
         )
       }
       if parameter.role != .other {

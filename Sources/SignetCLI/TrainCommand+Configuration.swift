@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Signet
+import SignetData
+import SignetTraining
+
+extension TrainCommand {
+  /// A new run's configuration from the options, and its training images.
+  func fresh() throws -> (RunConfiguration, LabelledImages) {
+    let spec = try data.spec()
+    let file = try NetworkFile(network ?? "")
+    let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
+    let images = try spec.load(
+      split: .training, root: data.dataRoot,
+      layout: file.description.input.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) })
+    let shape = FeatureShape(height: images.height, width: images.width, channels: images.channels)
+    _ = try file.layout(input: shape, classes: images.classNames.count)
+    let (validation, seed) = (self.validation ?? 0, self.seed ?? 1)
+    let configuration = RunConfiguration(
+      data: spec.description, network: file.description, method: method,
+      preprocessing: try Self.preprocessing(of: images, validation: validation, seed: seed),
+      classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
+      seed: seed)
+    return (configuration, images)
+  }
+
+  /// The configuration of the run to resume, after checking that options and data are still its own.
+  func resumed(_ stored: RunConfiguration) throws -> (RunConfiguration, LabelledImages) {
+    try checkOptions(against: stored)
+    let images = try DataSpec(parsing: stored.data).load(
+      split: .training, root: data.dataRoot, layout: ImageLayout(stored.preprocessing))
+    // Mean and deviation stand for the images: other ones would hardly have the same to the last bit.
+    guard images.classNames == stored.classNames,
+      try Self.preprocessing(of: images, validation: stored.validation, seed: stored.seed)
+        == stored.preprocessing
+    else {
+      throw TrainingError(
+        .badRun,
+        "\(output): \(stored.data) is not the data that the run was started with; restore it, or start a new run"
+      )
+    }
+    return (stored, images)
+  }
+
+  private func adjusted(_ base: Method) throws -> Method {
+    var method = try self.method.applied(to: base)
+    if let learningRate { method.learningRate = learningRate }
+    if let schedule { method.schedule = schedule }
+    if let regularizer { method.regularizer = regularizer }
+    return method
+  }
+
+  /// Each option that was given must be the run's own.
+  private func checkOptions(against stored: RunConfiguration) throws {
+    func check<Value: Equatable>(_ option: String, _ given: Value?, _ own: Value) throws {
+      guard let given, given != own else { return }
+      throw TrainingError(
+        .badRun,
+        "\(output): \(option) is \(given), but the run was started with \(own); leave the option out, or start a new run"
+      )
+    }
+    try check("--data", data.data, stored.data)
+    if let network, try NetworkFile(network).description != stored.network {
+      throw TrainingError(
+        .badRun,
+        "\(output): --network \(network) is not the run's network “\(stored.network.name)”, which is in its config.yaml; leave the option out, or start a new run"
+      )
+    }
+    let method = stored.method
+    try check("--method", self.method.method, method.name)
+    try check("--binarizations", self.method.binarizations, method.binarizations)
+    try check("--activation", self.method.activation, method.activation)
+    try check("--last-layer", self.method.lastLayer, method.lastLayer)
+    try check("--scale-layer", self.method.scaleLayer, method.scaleLayer ? .on : .off)
+    try check("--learning-rate", learningRate, method.learningRate)
+    try check("--schedule", schedule, method.schedule)
+    try check("--regularizer", regularizer, method.regularizer)
+    try check("--epochs", epochs, stored.epochs)
+    try check("--batch-size", batchSize, stored.batchSize)
+    try check("--validation", validation, stored.validation)
+    try check("--seed", seed, stored.seed)
+  }
+
+  private static func preprocessing(
+    of images: LabelledImages, validation: Int, seed: UInt64
+  ) throws -> Preprocessing {
+    let statistics = try images.heldOut(count: validation, seed: seed).training.channelStatistics()
+    return Preprocessing(
+      height: images.height, width: images.width, channels: images.channels, mean: statistics.mean,
+      deviation: statistics.deviation)
+  }
+}
