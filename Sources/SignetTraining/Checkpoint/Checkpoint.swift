@@ -100,6 +100,10 @@ package struct Checkpoint {
     let progress = try decoded("progress", as: Progress.self)
     var network: Sequential
     do {
+      // Each weight is stored three times; a file that is too short for them is refused before memory is taken.
+      guard try configuration.layout().weights <= archive.fileSize / 12 else {
+        throw failure(.badShape, "the network of its configuration has more weights than the file; use another checkpoint")
+      }
       network = try configuration.initialNetwork()
     } catch let error as NetworkError {
       throw failure(.badMetadata, "the network does not fit together: \(error); use another checkpoint")

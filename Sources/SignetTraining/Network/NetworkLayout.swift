@@ -2,6 +2,14 @@
 
 package import Signet
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// A network description with every shape worked out.
 package struct NetworkLayout: Hashable, Sendable {
   package enum Layer: Hashable, Sendable {
@@ -21,10 +29,21 @@ package struct NetworkLayout: Hashable, Sendable {
   package let classes: Int
   package let layers: [Layer]
   package let output: FeatureShape
+  /// Weights of all convolutions and dense layers.
+  package let weights: Int
 
   /// Indices of the convolutions and dense layers.
   package var convolutions: [Int] {
     layers.indices.filter { if case .convolution = layers[$0] { true } else { false } }
+  }
+
+  /// The most weights that fit: each has a value, a gradient, and two averages of Adam's, 4 bytes each.
+  ///
+  /// Larger networks are refused instead of being killed for lack of memory.
+  private static var largestWeights: Int {
+    let (bytes, overflow) = Int(sysconf(Int32(_SC_PHYS_PAGES)))
+      .multipliedReportingOverflow(by: Int(sysconf(Int32(_SC_PAGESIZE))))
+    return min(1 << 30, overflow || bytes <= 0 ? .max : bytes / 16)
   }
 
   /// Works the shapes out.
@@ -56,6 +75,7 @@ package struct NetworkLayout: Hashable, Sendable {
     var shape = input
     var layers: [Layer] = []
     var names: Set<String> = []
+    var weights = 0
     for (index, layer) in description.layers.enumerated() {
       var reader = LayerReader(index: index, layer: layer, shape: shape)
       if index == last { reader.classes = classes }
@@ -64,6 +84,14 @@ package struct NetworkLayout: Hashable, Sendable {
         throw reader.failure("its name is taken; names must differ")
       }
       layers.append(resolved)
+      if case .convolution(_, let window, let filters, let groups, let inputChannels) = resolved {
+        weights += window.taps * inputChannels / groups * filters
+      }
+      guard weights <= Self.largestWeights else {
+        throw reader.failure(
+          "it brings the network to \(weights) weights, but at most \(Self.largestWeights) can be trained in this machine's memory; use fewer filters or a pool"
+        )
+      }
       shape = output
     }
     guard shape.pixels == 1, shape.channels == classes else {
@@ -75,6 +103,7 @@ package struct NetworkLayout: Hashable, Sendable {
     self.input = input
     self.layers = layers
     output = shape
+    self.weights = weights
   }
 }
 

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Testing
+
+/// Options that mean nothing: a usage error that names the option, before anything is done.
+struct BadOptionTests {
+  private static let notPositive = ["0", "-1", "-9223372036854775808", "nan", "inf", "many", "1.5", "1e3", ""]
+  private static let tooLarge = "99999999999999999999"
+
+  private func expectUsageErrors(_ command: [String], _ options: [String: [String]], in folder: String) throws {
+    for (option, values) in options {
+      for value in values {
+        try expectFailure(
+          command + ["\(option)=\(value)"], in: folder, status: 64, says: [option, "Usage: signet \(command[0])"])
+      }
+    }
+  }
+
+  @Test func train() throws {
+    let folder = try Workspace.newFolderWithData()
+    let numbers = Self.notPositive + [Self.tooLarge]
+    try expectUsageErrors(
+      ["train", "--data", "idx:data", "--network", "net.yaml", "--output", "run", "--epochs", "1"],
+      [
+        "--epochs": numbers, "--batch-size": numbers + ["65537"], "--threads": numbers + ["1025"],
+        "--binarizations": numbers + ["5"], "--validation": ["-1", "nan", "inf", "half", Self.tooLarge],
+        "--seed": ["-1", "nan", "1.5", "x", Self.tooLarge],
+        "--learning-rate": ["0", "-1", "nan", "-nan", "inf", "-inf", "1e99", "fast", ""],
+        "--schedule": ["linear", ""], "--regularizer": ["bipolar", "bipolar:nan", "bipolar:-1", "l2:inf", "l2:", "x:1", ""],
+        "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["yes"], "--first-layer": ["binary"],
+        "--nonsense": ["1"],
+      ], in: folder)
+  }
+
+  @Test func otherCommands() throws {
+    let run = try TrainedRun.shared.get()
+    let numbers = Self.notPositive + [Self.tooLarge]
+    let data = ["--data", "idx:data"]
+    try expectUsageErrors(
+      ["evaluate", run.model] + data,
+      ["--batch-size": numbers + ["65537"], "--threads": numbers, "--split": ["all", ""]], in: run.folder)
+    try expectUsageErrors(
+      ["verify", run.checkpoint] + data, ["--images": numbers, "--threads": numbers, "--split": ["all"]],
+      in: run.folder)
+    try expectUsageErrors(
+      ["predict", run.model] + data, ["--top": numbers, "--count": numbers, "--threads": numbers], in: run.folder)
+    try expectUsageErrors(
+      ["benchmark", run.model],
+      ["--batch": numbers + ["65537"], "--runs": numbers + ["1000001"], "--threads": numbers], in: run.folder)
+    for command in [["inspect"], ["benchmark"]] {
+      try expectUsageErrors(
+        command + ["--network", "mlp"],
+        [
+          "--classes": numbers + ["1", "1000001"], "--binarizations": numbers + ["5"],
+          "--input": ["", "28", "28x28", "28x28x1x1", "0x28x1", "-1x28x1", "axbxc", "28x28x5", "99999999999999999999x1x1"],
+          "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["1"],
+        ], in: run.folder)
+    }
+  }
+
+  @Test func argumentsThatAreMissingOrTooMany() throws {
+    let run = try TrainedRun.shared.get()
+    for (arguments, words) in [
+      (["train"], ["--output"]), (["train", "--output", "new"], ["--data"]),
+      (["train", "--output", "new", "--data", "idx:data"], ["--network"]),
+      (["train", "--output", "new", "--data", "idx:data", "--network", "mlp"], ["--epochs"]),
+      (["evaluate"], ["model"]), (["evaluate", run.model], ["--data"]), (["verify"], ["checkpoint"]),
+      (["verify", run.checkpoint], ["--data"]), (["predict"], ["model"]), (["predict", run.model], ["--data SPEC"]),
+      (["predict", run.model, "a.png", "--data", "idx:data"], ["either image files or --data"]), (["export"], ["checkpoint"]),
+      (["export", run.checkpoint], ["--output"]), (["inspect"], ["--network NAME"]), (["benchmark"], ["--network NAME"]),
+      (["inspect", run.model, "--network", "mlp"], ["either a model file or --network"]),
+      (["benchmark", run.model, "--network", "mlp"], ["either a model file or --network"]),
+      (["inspect", run.model, "--write", "x"], ["--write goes with --network"]),
+      (["inspect", run.model, "another"], ["another"]), (["conquer"], ["conquer"]),
+    ] {
+      try expectFailure(arguments, in: run.folder, status: 64, says: words)
+    }
+  }
+
+  @Test func namesThatAreUnknown() throws {
+    let folder = try Workspace.newFolderWithData()
+    let train = ["train", "--epochs", "1", "--output", "run"]
+    try expectFailure(
+      train + ["--data", "idx:data", "--network", "mlp", "--method", "magic"], in: folder,
+      says: ["“magic”", "tang, full-precision"])
+    try expectFailure(
+      train + ["--data", "idx:data", "--network", "mlp", "--method", "full-precision", "--binarizations", "2"],
+      in: folder, says: ["--binarizations", "full-precision"])
+    try expectFailure(
+      train + ["--data", "words:data", "--network", "mlp"], in: folder, says: ["`words:data`", "idx:DIR"])
+    for command in ["inspect", "benchmark"] {
+      try expectFailure(
+        [command, "--network", "mlp", "--method", "magic"], in: folder, says: ["“magic”", "tang, full-precision"])
+    }
+  }
+}
