@@ -13,11 +13,13 @@ struct BadDataTests {
     data: String = "idx:data", _ words: [String], sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     try expectFailure(
-      ["train", "--data", data, "--network", "net.yaml", "--epochs", "1", "--output", "run", "--json"], in: folder,
+      ["train", "--data", data, "--network", "net.yaml", "--epochs", "1", "--output", "run", "--json"],
+      in: folder,
       says: words, sourceLocation: sourceLocation)
   }
 
-  private func expectTestRefusal(_ words: [String], sourceLocation: SourceLocation = #_sourceLocation) throws {
+  private func expectTestRefusal(_ words: [String], sourceLocation: SourceLocation = #_sourceLocation) throws
+  {
     let run = try TrainedRun.shared.get()
     for arguments in [["evaluate", run.model], ["verify", run.checkpoint], ["predict", run.model]] {
       try expectFailure(
@@ -55,14 +57,20 @@ struct BadDataTests {
       (images, changed(goodImages, 3, 9), ["byte 3", "9 dimensions"]),
       (images, changed(goodImages, 7, 239), ["goes on after"]),
       (images, changed(goodImages, 4, 0x7f), ["ends after 34560"]),
-      (images, Array(goodImages.dropLast()), ["byte 34575", "ends after 34559 of the 34560 bytes of 240×12×12"]),
+      (
+        images, Array(goodImages.dropLast()),
+        ["byte 34575", "ends after 34559 of the 34560 bytes of 240×12×12"]
+      ),
       (images, Array(goodImages.prefix(9)), ["byte 9", "ends within the IDX header"]),
       (images, [], ["ends within the IDX header"]),
       (images, goodLabels, ["1 dimensions", "images have 3"]),
       (images, IDXFile.bytes([0, 12, 12], []), ["has 0 images", "240 labels"]),
       (images, IDXFile.bytes([240, 0, 12], []), ["0×12"]),
       (labels, goodImages, ["3 dimensions", "labels have 1"]),
-      (labels, IDXFile.bytes([239], Array(goodLabels[8..<247])), ["has 240 images", "has 239 labels", "belong together"]),
+      (
+        labels, IDXFile.bytes([239], Array(goodLabels[8..<247])),
+        ["has 240 images", "has 239 labels", "belong together"]
+      ),
       (labels, Array(goodLabels.dropLast(10)), ["ends after 230 of the 240 bytes"]),
     ]
     for (path, bytes, words) in cases {
@@ -120,7 +128,8 @@ struct BadDataTests {
     for count in ["240", "100000"] {
       try expectFailure(
         [
-          "train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "1", "--validation", count, "--output",
+          "train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "1", "--validation", count,
+          "--output",
           "run",
         ], in: folder, says: ["\(count) images cannot be held out of the 240", "0 to 239"])
     }

@@ -21,13 +21,19 @@ struct BadModelTests {
       ("empty", [], ["0 bytes, too few for a header"]),
       ("seven bytes", Array(file.prefix(7)), ["7 bytes, too few"]),
       ("header cut", Array(file.prefix(headerSize / 2)), ["the header has", "copy or export it again"]),
-      ("data cut", Array(file.prefix(headerSize + original.data.count / 2)), ["bytes of data", "copy or export it again"]),
+      (
+        "data cut", Array(file.prefix(headerSize + original.data.count / 2)),
+        ["bytes of data", "copy or export it again"]
+      ),
       ("one byte missing", Array(file.dropLast()), ["copy or export it again"]),
       ("one byte more", file + [0], ["follow the last tensor"]),
       ("first data bit", flipped(headerSize), ["SHA-256", "damaged"]),
       ("last data bit", flipped(file.count - 1), ["SHA-256", "damaged"]),
       ("header's brace", flipped(8), ["not a safetensors file"]),
-      ("header's length", [255, 255, 255, 255, 255, 255, 255, 127] + file.dropFirst(8), ["not a safetensors file"]),
+      (
+        "header's length", [255, 255, 255, 255, 255, 255, 255, 127] + file.dropFirst(8),
+        ["not a safetensors file"]
+      ),
       ("text", Array("a text that is not a model at all\n".utf8), ["not a safetensors file"]),
       ("picture", try SampleImage.png([1], width: 1, height: 1, channels: 1), ["not a safetensors file"]),
     ]
@@ -50,7 +56,9 @@ struct BadModelTests {
     try edit("negative shape", [tensor]) { try $0.edit(tensor, "shape", [-1]) }
     try edit("huge shape", [tensor, "too large"]) { try $0.edit(tensor, "shape", [1 << 40, 1 << 40]) }
     try edit("offsets", [tensor]) { try $0.edit(tensor, "data_offsets", [0, 1 << 40]) }
-    try edit("turned offsets", [tensor, "not a start and an end"]) { try $0.edit(tensor, "data_offsets", [8, 4]) }
+    try edit("turned offsets", [tensor, "not a start and an end"]) {
+      try $0.edit(tensor, "data_offsets", [8, 4])
+    }
     try edit("type", [tensor, "needs"]) { try $0.edit(tensor, "dtype", "F64") }
     try edit("unknown type", [tensor, "Q9"]) { try $0.edit(tensor, "dtype", "Q9") }
     return damages
@@ -69,7 +77,8 @@ struct BadModelTests {
       try edit("broken \(key)", ["“\(key)”", "can't be read"]) { $0.metadata[key] = "{" }
     }
     for (key, value) in [
-      ("height", -5), ("height", 1 << 40), ("width", 0), ("channels", 2), ("channels", 1 << 62), ("height", 65536),
+      ("height", -5), ("height", 1 << 40), ("width", 0), ("channels", 2), ("channels", 1 << 62),
+      ("height", 65536),
     ] as [(String, Int)] {
       try edit("\(key) \(value)", []) {
         try $0.edit("preprocessing", as: [String: Any].self) { $0[key] = value }
@@ -82,13 +91,17 @@ struct BadModelTests {
       try $0.edit("classes", as: [String].self) { $0.append("x") }
     }
     func operators(_ name: String, _ words: [String], _ change: (inout [[String: Any]]) -> Void) throws {
-      try edit(name, words + ["export the model again"]) { try $0.edit("operators", as: [[String: Any]].self, change) }
+      try edit(name, words + ["export the model again"]) {
+        try $0.edit("operators", as: [[String: Any]].self, change)
+      }
     }
     try operators("no operators", []) { $0 = [] }
     try operators("unknown operator", ["“operators”"]) { $0[0]["op"] = "sum" }
     try operators("other name", ["tensor"]) { $0[0]["name"] = "zz" }
     try operators("first two swapped", ["tensor"]) { $0.swapAt(0, 1) }
-    for (index, key) in [(0, "filters"), (0, "kernel"), (0, "stride"), (0, "padding"), (4, "filters"), (4, "kernel")] {
+    for (index, key) in [
+      (0, "filters"), (0, "kernel"), (0, "stride"), (0, "padding"), (4, "filters"), (4, "kernel"),
+    ] {
       for value in [-1, 0, 1 << 31, 1 << 62] {
         let content: Any = key == "filters" ? value : [value, value]
         if key == "padding", value == 0 { continue }
@@ -116,7 +129,9 @@ struct BadModelTests {
     func configuration(_ name: String, _ words: [String], _ change: (inout [String: Any]) -> Void) throws {
       try edit(name, words) { try $0.edit("configuration", as: [String: Any].self, change) }
     }
-    for (key, value) in [("batchSize", 0), ("batchSize", -3), ("batchSize", 1 << 62), ("validation", -1), ("epochs", -1)] {
+    for (key, value) in [
+      ("batchSize", 0), ("batchSize", -3), ("batchSize", 1 << 62), ("validation", -1), ("epochs", -1),
+    ] {
       try configuration("\(key) \(value)", []) { $0[key] = value }
     }
     try configuration("no classes", []) { $0["classNames"] = [String]() }
@@ -150,7 +165,9 @@ struct BadModelTests {
   }
 
   /// The checks of sizes in a checkpoint end with another remedy than those of its tensors.
-  private static func essential(_ words: [String]) -> [String] { words.filter { $0 != "use another checkpoint" } }
+  private static func essential(_ words: [String]) -> [String] {
+    words.filter { $0 != "use another checkpoint" }
+  }
 
   @Test func modelsThroughEveryCommand() throws {
     let folder = try TrainedRun.copy()
@@ -163,14 +180,17 @@ struct BadModelTests {
         let outcome = try expectFailure(
           arguments + ["--json"], in: folder, says: damage.words)
         // The engine's limits name no file: the model as such is whole.
-        #expect(outcome.errors.contains("bad.signet") || outcome.errors.contains("MiB"), "\(damage.name): \(outcome)")
+        #expect(
+          outcome.errors.contains("bad.signet") || outcome.errors.contains("MiB"),
+          "\(damage.name): \(outcome)")
       }
     }
   }
 
   @Test func modelsInspected() throws {
     let folder = try TrainedRun.copy()
-    for damage in try Self.modelDamages(of: folder + "/run/model.signet") where damage.name != "height 65536" {
+    for damage in try Self.modelDamages(of: folder + "/run/model.signet") where damage.name != "height 65536"
+    {
       try Workspace.write(damage.bytes, to: folder + "/bad.signet")
       try expectFailure(["inspect", "bad.signet", "--json"], in: folder, says: ["bad.signet"] + damage.words)
     }
@@ -181,7 +201,8 @@ struct BadModelTests {
     for damage in try Self.checkpointDamages(of: folder + "/run/checkpoint.safetensors") {
       try Workspace.write(damage.bytes, to: folder + "/bad.safetensors")
       for arguments in [
-        ["export", "bad.safetensors", "--output", "out.signet"], ["verify", "bad.safetensors", "--data", "idx:data"],
+        ["export", "bad.safetensors", "--output", "out.signet"],
+        ["verify", "bad.safetensors", "--data", "idx:data"],
       ] {
         try expectFailure(
           arguments + ["--json"], in: folder, says: ["bad.safetensors"] + Self.essential(damage.words))
@@ -210,24 +231,30 @@ struct BadModelTests {
     try editor.edit("progress", as: [String: Any].self) { $0["step"] = 5 }
     try Workspace.write(editor.encoded(), to: checkpoint)
     try expectFailure(
-      ["train", "--resume", "--output", "run"], in: folder, says: ["6 epochs of 6 steps are not 5 steps", "another"])
+      ["train", "--resume", "--output", "run"], in: folder,
+      says: ["6 epochs of 6 steps are not 5 steps", "another"])
   }
 
   @Test func oneForTheOther() throws {
     let folder = try TrainedRun.copy()
     for arguments in [
-      ["evaluate", "run/checkpoint.safetensors", "--data", "idx:data"], ["benchmark", "run/checkpoint.safetensors"],
+      ["evaluate", "run/checkpoint.safetensors", "--data", "idx:data"],
+      ["benchmark", "run/checkpoint.safetensors"],
       ["predict", "run/checkpoint.safetensors", "--data", "idx:data"],
     ] {
-      try expectFailure(arguments, in: folder, says: ["run/checkpoint.safetensors", "is a checkpoint", "signet export"])
+      try expectFailure(
+        arguments, in: folder, says: ["run/checkpoint.safetensors", "is a checkpoint", "signet export"])
     }
     for arguments in [
-      ["export", "run/model.signet", "--output", "out.signet"], ["verify", "run/model.signet", "--data", "idx:data"],
+      ["export", "run/model.signet", "--output", "out.signet"],
+      ["verify", "run/model.signet", "--data", "idx:data"],
     ] {
-      try expectFailure(arguments, in: folder, says: ["run/model.signet", "compact model", "checkpoint.safetensors"])
+      try expectFailure(
+        arguments, in: folder, says: ["run/model.signet", "compact model", "checkpoint.safetensors"])
     }
     for arguments in [
-      ["evaluate", "none.signet", "--data", "idx:data"], ["benchmark", "none.signet"], ["inspect", "none.signet"],
+      ["evaluate", "none.signet", "--data", "idx:data"], ["benchmark", "none.signet"],
+      ["inspect", "none.signet"],
       ["predict", "none.signet", "--data", "idx:data"], ["verify", "none.signet", "--data", "idx:data"],
       ["export", "none.signet", "--output", "out.signet"],
     ] {

@@ -5,14 +5,18 @@ import Testing
 
 /// Options that mean nothing: a usage error that names the option, before anything is done.
 struct BadOptionTests {
-  private static let notPositive = ["0", "-1", "-9223372036854775808", "nan", "inf", "many", "1.5", "1e3", ""]
+  private static let notPositive = [
+    "0", "-1", "-9223372036854775808", "nan", "inf", "many", "1.5", "1e3", "",
+  ]
   private static let tooLarge = "99999999999999999999"
 
-  private func expectUsageErrors(_ command: [String], _ options: [String: [String]], in folder: String) throws {
+  private func expectUsageErrors(_ command: [String], _ options: [String: [String]], in folder: String) throws
+  {
     for (option, values) in options {
       for value in values {
         try expectFailure(
-          command + ["\(option)=\(value)"], in: folder, status: 64, says: [option, "Usage: signet \(command[0])"])
+          command + ["\(option)=\(value)"], in: folder, status: 64,
+          says: [option, "Usage: signet \(command[0])"])
       }
     }
   }
@@ -27,8 +31,10 @@ struct BadOptionTests {
         "--binarizations": numbers + ["5"], "--validation": ["-1", "nan", "inf", "half", Self.tooLarge],
         "--seed": ["-1", "nan", "1.5", "x", Self.tooLarge],
         "--learning-rate": ["0", "-1", "nan", "-nan", "inf", "-inf", "1e99", "fast", ""],
-        "--schedule": ["linear", ""], "--regularizer": ["bipolar", "bipolar:nan", "bipolar:-1", "l2:inf", "l2:", "x:1", ""],
-        "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["yes"], "--first-layer": ["binary"],
+        "--schedule": ["linear", ""],
+        "--regularizer": ["bipolar", "bipolar:nan", "bipolar:-1", "l2:inf", "l2:", "x:1", ""],
+        "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["yes"],
+        "--first-layer": ["binary"],
         "--nonsense": ["1"],
       ], in: folder)
   }
@@ -44,7 +50,8 @@ struct BadOptionTests {
       ["verify", run.checkpoint] + data, ["--images": numbers, "--threads": numbers, "--split": ["all"]],
       in: run.folder)
     try expectUsageErrors(
-      ["predict", run.model] + data, ["--top": numbers, "--count": numbers, "--threads": numbers], in: run.folder)
+      ["predict", run.model] + data, ["--top": numbers, "--count": numbers, "--threads": numbers],
+      in: run.folder)
     try expectUsageErrors(
       ["benchmark", run.model],
       ["--batch": numbers + ["65537"], "--runs": numbers + ["1000001"], "--threads": numbers], in: run.folder)
@@ -53,7 +60,10 @@ struct BadOptionTests {
         command + ["--network", "mlp"],
         [
           "--classes": numbers + ["1", "1000001"], "--binarizations": numbers + ["5"],
-          "--input": ["", "28", "28x28", "28x28x1x1", "0x28x1", "-1x28x1", "axbxc", "28x28x5", "99999999999999999999x1x1"],
+          "--input": [
+            "", "28", "28x28", "28x28x1x1", "0x28x1", "-1x28x1", "axbxc", "28x28x5",
+            "99999999999999999999x1x1",
+          ],
           "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["1"],
         ], in: run.folder)
     }
@@ -66,9 +76,12 @@ struct BadOptionTests {
       (["train", "--output", "new", "--data", "idx:data"], ["--network"]),
       (["train", "--output", "new", "--data", "idx:data", "--network", "mlp"], ["--epochs"]),
       (["evaluate"], ["model"]), (["evaluate", run.model], ["--data"]), (["verify"], ["checkpoint"]),
-      (["verify", run.checkpoint], ["--data"]), (["predict"], ["model"]), (["predict", run.model], ["--data SPEC"]),
-      (["predict", run.model, "a.png", "--data", "idx:data"], ["either image files or --data"]), (["export"], ["checkpoint"]),
-      (["export", run.checkpoint], ["--output"]), (["inspect"], ["--network NAME"]), (["benchmark"], ["--network NAME"]),
+      (["verify", run.checkpoint], ["--data"]), (["predict"], ["model"]),
+      (["predict", run.model], ["--data SPEC"]),
+      (["predict", run.model, "a.png", "--data", "idx:data"], ["either image files or --data"]),
+      (["export"], ["checkpoint"]),
+      (["export", run.checkpoint], ["--output"]), (["inspect"], ["--network NAME"]),
+      (["benchmark"], ["--network NAME"]),
       (["inspect", run.model, "--network", "mlp"], ["either a model file or --network"]),
       (["benchmark", run.model, "--network", "mlp"], ["either a model file or --network"]),
       (["inspect", run.model, "--write", "x"], ["--write goes with --network"]),
@@ -85,13 +98,16 @@ struct BadOptionTests {
       train + ["--data", "idx:data", "--network", "mlp", "--method", "magic"], in: folder,
       says: ["“magic”", "tang, full-precision"])
     try expectFailure(
-      train + ["--data", "idx:data", "--network", "mlp", "--method", "full-precision", "--binarizations", "2"],
+      train + [
+        "--data", "idx:data", "--network", "mlp", "--method", "full-precision", "--binarizations", "2",
+      ],
       in: folder, says: ["--binarizations", "full-precision"])
     try expectFailure(
       train + ["--data", "words:data", "--network", "mlp"], in: folder, says: ["`words:data`", "idx:DIR"])
     for command in ["inspect", "benchmark"] {
       try expectFailure(
-        [command, "--network", "mlp", "--method", "magic"], in: folder, says: ["“magic”", "tang, full-precision"])
+        [command, "--network", "mlp", "--method", "magic"], in: folder,
+        says: ["“magic”", "tang, full-precision"])
     }
   }
 }

@@ -13,13 +13,16 @@ import Darwin
 
 /// Places that can't be written to: what was there stays as it was.
 struct BadOutputTests {
-  private static let train = ["train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "1", "--output"]
+  private static let train = [
+    "train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "1", "--output",
+  ]
 
   @Test func foldersThatAreTaken() throws {
     let folder = try TrainedRun.copy()
     try Workspace.write([1], to: folder + "/other/something")
     for (output, words) in [
-      ("run", ["run holds another run", "--resume", "new folder"]), ("other", ["other is not empty", "new folder"]),
+      ("run", ["run holds another run", "--resume", "new folder"]),
+      ("other", ["other is not empty", "new folder"]),
       ("net.yaml", ["net.yaml is a file", "new folder"]),
       ("net.yaml/run", ["net.yaml/run can't be made", "Not a directory"]),
       ("net.yaml/a/run", ["net.yaml/a/run can't be made", "Not a directory"]),
@@ -46,9 +49,13 @@ struct BadOutputTests {
     let folder = try TrainedRun.copy()
     try FileManager.default.createDirectory(atPath: folder + "/locked", withIntermediateDirectories: true)
     try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: folder + "/locked")
-    defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder + "/locked") }
-    try expectFailure(Self.train + ["locked/run"], in: folder, says: ["locked/run", "Permission denied", "written"])
-    try expectFailure(Self.train + ["locked"], in: folder, says: ["locked", "Permission denied", "choose another"])
+    defer {
+      try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder + "/locked")
+    }
+    try expectFailure(
+      Self.train + ["locked/run"], in: folder, says: ["locked/run", "Permission denied", "written"])
+    try expectFailure(
+      Self.train + ["locked"], in: folder, says: ["locked", "Permission denied", "choose another"])
     try expectFailure(
       ["export", "run/checkpoint.safetensors", "--output", "locked/out.signet"], in: folder,
       says: ["locked/out.signet", "not writable"])
@@ -66,10 +73,12 @@ struct BadOutputTests {
         ["export", "run/checkpoint.safetensors", "--output", output, "--json"], in: folder, says: words)
       guard !words.contains("is the checkpoint itself") else { continue }
       guard !output.hasPrefix("run/"), !output.hasPrefix("data/") else { continue }
-      try expectFailure(["inspect", "--network", "mlp", "--write", output, "--json"], in: folder, says: words)
+      try expectFailure(
+        ["inspect", "--network", "mlp", "--write", output, "--json"], in: folder, says: words)
     }
     try expectFailure(
-      ["export", "run/checkpoint.safetensors", "--output", ""], in: folder, status: 64, says: ["--output is empty"])
+      ["export", "run/checkpoint.safetensors", "--output", ""], in: folder, status: 64,
+      says: ["--output is empty"])
   }
 
   /// A limit of the file's size stands for a disk that is full; its unit is 512 or 1024 bytes.
@@ -94,7 +103,9 @@ struct BadOutputTests {
     let whole = try Workspace.read(folder + "/run/checkpoint.safetensors")
     // Back to the checkpoint of the second epoch, as an interrupted run has it.
     let long = try Workspace.newFolderWithData()
-    let options = ["train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "60", "--output", "run"]
+    let options = [
+      "train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "60", "--output", "run",
+    ]
     let failed = try expectFailure(
       options, in: long, says: ["run/metrics.jsonl can't be written", "resume"], script: Self.limited(200),
       changes: true)
@@ -109,7 +120,8 @@ struct BadOutputTests {
 
     // No room for the next checkpoint either: still the old one.
     try expectFailure(
-      ["train", "--resume", "--output", "run"], in: long, says: ["can't be written"], script: Self.limited(16),
+      ["train", "--resume", "--output", "run"], in: long, says: ["can't be written"],
+      script: Self.limited(16),
       changes: true)
     #expect(try Workspace.read(long + "/run/checkpoint.safetensors") == checkpoint)
 
@@ -139,7 +151,8 @@ struct BadOutputTests {
     let run = try TrainedRun.shared.get()
     for arguments in [["inspect", run.model, "--json"], ["evaluate", run.model, "--data", "idx:data"]] {
       try expectFailure(
-        arguments, in: run.folder, says: ["standard output", "No space left"], script: "exec \"$@\" > /dev/full")
+        arguments, in: run.folder, says: ["standard output", "No space left"],
+        script: "exec \"$@\" > /dev/full")
     }
   }
   #endif

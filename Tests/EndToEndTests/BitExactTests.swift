@@ -55,7 +55,8 @@ struct BitExactTests {
       "--output", "run", "--json", in: folder
     ).json()
     try Self.check("run/model.signet", data: "idx:data", in: folder)
-    let verified = try signet("verify", "run/checkpoint.safetensors", "--data", "idx:data", "--json", in: folder)
+    let verified = try signet(
+      "verify", "run/checkpoint.safetensors", "--data", "idx:data", "--json", in: folder)
     #expect(try verified.json()["exact"] as? Bool == true)
   }
 

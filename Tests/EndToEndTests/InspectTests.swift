@@ -15,10 +15,11 @@ struct InspectTests {
   }
 
   /// 28×28 inputs and 10 classes where the network leaves them open.
-  static let ninSmall = 48 * 25 + 64 * 48 + 96 * 9 * 64 + 128 * 9 * 96 + 128 * 128 + 10 * 128
+  static let ninSmall = 32 * 25 + 64 * 288 + 128 * 576 + 128 * 128 + 96 * 1152 + 10 * 96
   static let mlp = 784 * 512 + 2 * 512 * 512 + 512 * 10
   static let nin =
-    96 * 363 + 2 * 96 * 96 + 256 * 2400 + 2 * 256 * 256 + 384 * 2304 + 2 * 384 * 384 + 1024 * 3456 + 1024 * 1024
+    96 * 363 + 2 * 96 * 96 + 256 * 2400 + 2 * 256 * 256 + 384 * 2304 + 2 * 384 * 384 + 1024 * 3456 + 1024
+    * 1024
     + 1024 * 1000
   static let alexNet =
     96 * 363 + 256 * 25 * 48 + 384 * 2304 + 384 * 1728 + 256 * 1728 + 4096 * 9216 + 4096 * 4096 + 4096 * 1000
@@ -28,7 +29,7 @@ struct InspectTests {
     Network(name: "nin-small", weights: ninSmall, options: ["--binarizations", "2"]),
     Network(name: "nin-small", weights: ninSmall, options: ["--last-layer", "full"]),
     Network(name: "nin-small", weights: ninSmall, options: ["--method", "full-precision"]),
-    Network(name: "nin-small", weights: ninSmall + 48 * 50, options: ["--input", "32x32x3"]),
+    Network(name: "nin-small", weights: ninSmall + 32 * 50, options: ["--input", "32x32x3"]),
     Network(name: "mlp", weights: mlp),
     Network(name: "mlp", weights: mlp, options: ["--binarizations", "2", "--activation", "relu"]),
     Network(name: "mlp", weights: mlp, options: ["--last-layer", "full", "--scale-layer", "off"]),
@@ -42,7 +43,8 @@ struct InspectTests {
   @Test(arguments: networks) func totalsAreTheFiles(network: Network) throws {
     let folder = try Workspace.newFolder()
     let options = ["--network", network.name] + network.options
-    let written = try SignetProcess.run(["inspect"] + options + ["--write", "it.signet", "--json"], in: folder)
+    let written = try SignetProcess.run(
+      ["inspect"] + options + ["--write", "it.signet", "--json"], in: folder)
     let result = try written.json()
     try Self.check(result, fileBytes: Workspace.size(of: folder + "/it.signet"), weights: network.weights)
     #expect(result["network"] as? String == network.name)

@@ -28,7 +28,9 @@ struct PipelineTests {
     #expect(result["file_bytes"] as? Int == (try Workspace.size(of: run.model)))
     #expect(run.outcome.output.contains("epoch \(TrainedRun.epochs)/\(TrainedRun.epochs)"))
     let configuration = try String(contentsOfFile: run.folder + "/run/config.yaml", encoding: .utf8)
-    for part in ["data: idx:data", "name: tiny", "name: tang", "binarizations: 2", "seed: 1", "batchSize: 32"] {
+    for part in [
+      "data: idx:data", "name: tiny", "name: tang", "binarizations: 2", "seed: 1", "batchSize: 32",
+    ] {
       #expect(configuration.contains(part), "\(part)")
     }
   }
@@ -91,7 +93,8 @@ struct PipelineTests {
     let folder = try Workspace.newFolder()
     let images = SampleData.small.testImages
     for (index, image) in images.enumerated() {
-      let file = try SampleImage.png(image.pixels, width: SampleData.side, height: SampleData.side, channels: 1)
+      let file = try SampleImage.png(
+        image.pixels, width: SampleData.side, height: SampleData.side, channels: 1)
       try Workspace.write(file, to: folder + "/\(index).png")
     }
     let files = images.indices.map { "\($0).png" }
@@ -143,8 +146,8 @@ struct PipelineTests {
     #expect(ISA.available.map(\.rawValue).contains(result["isa"] as? String ?? ""))
     let layers = try #require(result["layers"] as? [[String: Any]])
     let binary = layers.reduce(0) { $0 + ($1["binary_macs"] as? Int ?? 0) }
-    // Two planes through 6·6·40 sums of 144 and 3·3·5 sums of 40.
-    #expect(binary == 2 * (1440 * 144 + 45 * 40))
+    // A run has two images, with two planes through 6·6·40 sums of 144 and 3·3·5 sums of 40.
+    #expect(binary == 2 * 2 * (1440 * 144 + 45 * 40))
     #expect(layers.contains { $0["name"] as? String == "convB" && $0["share_of_peak"] is Double })
   }
 
@@ -198,7 +201,8 @@ struct Prediction: Equatable {
         image: try #require(entry["image"] as? String),
         labels: try labels.map {
           Label(
-            name: try #require($0["label"] as? String), probability: try #require($0["probability"] as? Double))
+            name: try #require($0["label"] as? String),
+            probability: try #require($0["probability"] as? Double))
         })
     }
   }

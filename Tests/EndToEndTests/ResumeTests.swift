@@ -12,7 +12,8 @@ struct ResumeTests {
   private static func arguments(output: String, threads: Int) -> [String] {
     [
       "train", "--data", "idx:data", "--network", "net.yaml", "--binarizations", "2", "--schedule", "cosine",
-      "--learning-rate", "0.003", "--epochs", "\(epochs)", "--batch-size", "16", "--validation", "40", "--seed", "7",
+      "--learning-rate", "0.003", "--epochs", "\(epochs)", "--batch-size", "16", "--validation", "40",
+      "--seed", "7",
       "--output", output, "--threads", "\(threads)", "--json",
     ]
   }
@@ -102,7 +103,8 @@ struct ResumeTests {
     let folder = try TrainedRun.copy()
     for (option, value) in [
       ("--data", "idx:other"), ("--network", "mlp"), ("--network", "nin"), ("--epochs", "7"),
-      ("--method", "full-precision"), ("--binarizations", "1"), ("--batch-size", "16"), ("--learning-rate", "0.02"),
+      ("--method", "full-precision"), ("--binarizations", "1"), ("--batch-size", "16"),
+      ("--learning-rate", "0.02"),
       ("--schedule", "cosine"), ("--regularizer", "none"), ("--activation", "relu"), ("--last-layer", "full"),
       ("--scale-layer", "off"), ("--validation", "0"), ("--seed", "2"),
     ] {
@@ -115,12 +117,14 @@ struct ResumeTests {
   @Test func thereMustBeARun() throws {
     let folder = try Workspace.newFolderWithData()
     try expectFailure(
-      ["train", "--resume", "--output", "none"], in: folder, says: ["none", "no checkpoint", "without --resume"])
+      ["train", "--resume", "--output", "none"], in: folder,
+      says: ["none", "no checkpoint", "without --resume"])
     try Workspace.write(Array("x: 1\n".utf8), to: folder + "/begun/config.yaml")
     try expectFailure(
       ["train", "--resume", "--output", "begun"], in: folder, says: ["before its first", "remove the folder"])
     try expectFailure(
-      ["train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "1", "--output", "begun"], in: folder,
+      ["train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "1", "--output", "begun"],
+      in: folder,
       says: ["before its first checkpoint", "remove it"])
   }
 

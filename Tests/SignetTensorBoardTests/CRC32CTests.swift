@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Testing
-
 import SignetTensorBoard
+import Testing
 
 /// Oracle: the test vectors of RFC 3720, appendix B.4, and the usual check value of the CRC catalogue.
 @Suite struct CRC32CTests {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import SignetTensorBoard
 import SwiftProtobuf
 import Testing
-
-import SignetTensorBoard
 
 #if canImport(Glibc)
 import Glibc

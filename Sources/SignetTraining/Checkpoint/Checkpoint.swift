@@ -101,8 +101,10 @@ package struct Checkpoint {
     var network: Sequential
     do {
       // Each weight is stored three times; a file that is too short for them is refused before memory is taken.
-      guard try configuration.layout().weights <= archive.fileSize / 12 else {
-        throw failure(.badShape, "the network of its configuration has more weights than the file; use another checkpoint")
+      guard try configuration.validated().layout().weights <= archive.fileSize / 12 else {
+        throw failure(
+          .badShape, "the network of its configuration has more weights than the file; use another checkpoint"
+        )
       }
       network = try configuration.initialNetwork()
     } catch let error as NetworkError {

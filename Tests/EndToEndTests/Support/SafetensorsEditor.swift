@@ -32,7 +32,9 @@ struct SafetensorsEditor {
   }
 
   /// Changes the JSON text that is in a metadata value.
-  mutating func edit<Content>(_ key: String, as type: Content.Type, _ change: (inout Content) throws -> Void) throws {
+  mutating func edit<Content>(_ key: String, as type: Content.Type, _ change: (inout Content) throws -> Void)
+    throws
+  {
     let text = try #require(metadata[key] as? String)
     var content = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? Content)
     try change(&content)

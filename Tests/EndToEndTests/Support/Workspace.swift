@@ -99,7 +99,9 @@ struct TrainedRun {
   static func copy() throws -> String {
     let folder = try Workspace.newFolder()
     let source = try shared.get().folder
-    for name in ["data", "net.yaml", "run"] { try Workspace.copy(source + "/" + name, to: folder + "/" + name) }
+    for name in ["data", "net.yaml", "run"] {
+      try Workspace.copy(source + "/" + name, to: folder + "/" + name)
+    }
     return folder
   }
 }
