@@ -78,11 +78,13 @@ struct BadModelTests {
     }
     for (key, value) in [
       ("height", -5), ("height", 1 << 40), ("width", 0), ("channels", 2), ("channels", 1 << 62),
-      ("height", 65536),
     ] as [(String, Int)] {
       try edit("\(key) \(value)", []) {
         try $0.edit("preprocessing", as: [String: Any].self) { $0[key] = value }
       }
+    }
+    try edit("65536 pixels a side", ["the input", "limit"]) {
+      try $0.edit("preprocessing", as: [String: Any].self) { ($0["height"], $0["width"]) = (65536, 65536) }
     }
     try edit("deviation 0", ["preprocessing"]) {
       try $0.edit("preprocessing", as: [String: Any].self) { $0["deviation"] = [0] }
@@ -91,7 +93,7 @@ struct BadModelTests {
       try $0.edit("classes", as: [String].self) { $0.append("x") }
     }
     func operators(_ name: String, _ words: [String], _ change: (inout [[String: Any]]) -> Void) throws {
-      try edit(name, words + ["export the model again"]) {
+      try edit(name, words + ["export the"]) {
         try $0.edit("operators", as: [[String: Any]].self, change)
       }
     }
@@ -177,20 +179,14 @@ struct BadModelTests {
         ["evaluate", "bad.signet", "--data", "idx:data"], ["predict", "bad.signet", "--data", "idx:data"],
         ["benchmark", "bad.signet", "--runs", "1"],
       ] {
-        let outcome = try expectFailure(
-          arguments + ["--json"], in: folder, says: damage.words)
-        // The engine's limits name no file: the model as such is whole.
-        #expect(
-          outcome.errors.contains("bad.signet") || outcome.errors.contains("MiB"),
-          "\(damage.name): \(outcome)")
+        try expectFailure(arguments + ["--json"], in: folder, says: ["bad.signet"] + damage.words)
       }
     }
   }
 
   @Test func modelsInspected() throws {
     let folder = try TrainedRun.copy()
-    for damage in try Self.modelDamages(of: folder + "/run/model.signet") where damage.name != "height 65536"
-    {
+    for damage in try Self.modelDamages(of: folder + "/run/model.signet") {
       try Workspace.write(damage.bytes, to: folder + "/bad.signet")
       try expectFailure(["inspect", "bad.signet", "--json"], in: folder, says: ["bad.signet"] + damage.words)
     }
