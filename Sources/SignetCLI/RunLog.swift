@@ -63,7 +63,7 @@ final class RunLog {
       try FileManager.default.removeItem(atPath: folder.path + "/" + name)
     }
     curves = try TensorBoardWriter(directory: folder.path)
-    for line in kept { try draw(line) }
+    try drawing { for line in kept { try draw(line) } }
   }
 
   func write(_ event: TrainingEvent) throws {
@@ -86,25 +86,41 @@ final class RunLog {
     }
     buffer.append(try encoder.encode(line))
     buffer.append(UInt8(ascii: "\n"))
-    try draw(line)
+    try drawing { try draw(line) }
   }
 
   /// Brings everything so far to the disk; called before a checkpoint, so that the log never lags behind it.
   func flush() throws {
-    do {
-      try file.write(contentsOf: buffer)
-      try file.synchronize()
-    } catch {
-      throw TrainingError(
-        .badRun, "\(path) can't be written: \(error.localizedDescription); free space and resume the run")
+    let size = try file.offset()
+    var done = 0
+    while done < buffer.count {
+      let count = buffer[done...].withUnsafeBytes {
+        Foundation.write(file.fileDescriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw unwritten(path, after: size) }
+      done += count
     }
+    guard fsync(file.fileDescriptor) == 0 else { throw unwritten(path, after: size) }
     buffer.removeAll(keepingCapacity: true)
-    try curves.flush()
+    try drawing { try curves.flush() }
+  }
+
+  /// Whatever touches the curves may have to write them.
+  private func drawing(_ body: () throws -> Void) throws {
+    do { try body() } catch { throw TrainingError(.badRun, "\(error), then go on with --resume") }
+  }
+
+  /// Cuts what was written of the last lines off again: the file ends with a whole line.
+  private func unwritten(_ path: String, after size: UInt64) -> TrainingError {
+    let reason = String(cString: strerror(errno))
+    try? file.truncate(atOffset: size)
+    return TrainingError(.badRun, "\(path) can't be written: \(reason); free space, then go on with --resume")
   }
 
   func close() throws {
     try flush()
-    try curves.close()
+    try drawing { try curves.close() }
     try file.close()
   }
 

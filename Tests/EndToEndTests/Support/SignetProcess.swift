@@ -109,10 +109,8 @@ func signet(
 
 /// Runs `signet` and expects a failure that says what is wrong: no crash, no result, and no file made or changed.
 ///
-/// - Parameters:
-///   - status: 1, or 64 for a usage error.
-///   - words: what the message must say.
-///   - changes: whether files may come and go, as in a run that fails later on.
+/// `status` is 1, or 64 for a usage error; `words` must be in the message; `changes` allows files to come and go, as in
+/// a run that fails later on.
 @discardableResult
 func expectFailure(
   _ arguments: [String], in folder: String, status: Int32 = 1, says words: [String],
