@@ -50,7 +50,8 @@ package struct ModelReport: Sendable {
         return tensor.key[..<end] == node.name ? sum + tensor.value : sum
       }
       return Row(
-        name: node.name, kind: node.kind.rawValue, output: node.output.shape, weights: weights, weightBits: bits,
+        name: node.name, kind: node.kind.rawValue, output: node.output.shape, weights: weights,
+        weightBits: bits,
         bytes: own, binaryMACs: binary, floatMACs: float)
     }
     headerBytes = model.headerBytes

@@ -13,7 +13,7 @@
 /// The arrays are kept, not copied. A name given twice, the name `__metadata__` and a shape that doesn't fit the elements
 /// are programming errors.
 package struct TensorArchiveWriter: Sendable {
-  private let metadata: [String: String]
+  package var metadata: [String: String]
   private var names = Set<String>()
   private var tensors: [any StoredTensor] = []
   private var dataSize = 0

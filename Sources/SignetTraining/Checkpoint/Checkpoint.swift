@@ -64,59 +64,32 @@ package struct Checkpoint {
   }
 
   private init(archive: TensorArchive) throws {
-    func failure(_ code: ModelFormatError.Code, _ text: String) -> ModelFormatError {
-      ModelFormatError(code, text, path: archive.path)
-    }
-    let format = archive.metadata["format"]
-    guard format == Self.format else {
-      throw failure(
-        .unsupported,
-        format == "signet.compact"
-          ? "this is a compact model, which can't be trained or exported; give the run's checkpoint.safetensors"
-          : "this safetensors file is not a checkpoint of Signet; give a run's checkpoint.safetensors")
-    }
-    guard let version = archive.metadata["format_version"].flatMap(Int.init), version >= 1 else {
-      throw failure(.badMetadata, "the format version is missing; use another checkpoint")
-    }
-    guard version <= Self.formatVersion else {
-      throw failure(
-        .unsupportedVersion,
-        "the file has format version \(version), this build reads 1…\(Self.formatVersion); update Signet")
-    }
-    guard archive.metadata["sha256"] != nil else {
-      throw failure(.badMetadata, "the checksum is missing; use another checkpoint")
-    }
-    func decoded<T: Decodable>(_ key: String, as type: T.Type) throws -> T {
-      guard let text = archive.metadata[key] else {
-        throw failure(.badMetadata, "metadata has no “\(key)”; use another checkpoint")
-      }
-      do {
-        return try JSONDecoder().decode(type, from: Data(text.utf8))
-      } catch {
-        throw failure(.badMetadata, "metadata “\(key)” can't be read: \(error); use another checkpoint")
-      }
-    }
-    let configuration = try decoded("configuration", as: RunConfiguration.self)
-    let progress = try decoded("progress", as: Progress.self)
+    let file = try TypedArchive(
+      archive, format: Self.format, newestVersion: Self.formatVersion, advice: "use another checkpoint",
+      notThisFormat: archive.metadata["format"] == "signet.compact"
+        ? "this is a compact model, which can't be trained or exported; give the run's checkpoint.safetensors"
+        : "this safetensors file is not a checkpoint of Signet; give a run's checkpoint.safetensors")
+    let configuration = try file.decoded("configuration", as: RunConfiguration.self)
+    let progress = try file.decoded("progress", as: Progress.self)
     var network: Sequential
     do {
       // Each weight is stored three times; a file that is too short for them is refused before memory is taken.
       guard try configuration.validated().layout().weights <= archive.fileSize / 12 else {
-        throw failure(
-          .badShape, "the network of its configuration has more weights than the file; use another checkpoint"
+        throw file.failure(
+          .badShape, "the network of its configuration has more weights than the file"
         )
       }
       network = try configuration.initialNetwork()
     } catch let error as NetworkError {
-      throw failure(.badMetadata, "the network does not fit together: \(error); use another checkpoint")
+      throw file.failure(.badMetadata, "the network does not fit together: \(error)")
     } catch let error as TrainingError {
-      throw failure(.badMetadata, "the method does not fit together: \(error); use another checkpoint")
+      throw file.failure(.badMetadata, "the method does not fit together: \(error)")
     }
     let counts = [
       progress.epoch, progress.step, progress.schedule.totalSteps, progress.schedule.halvings,
     ]
     guard counts.allSatisfy((0...RunConfiguration.largestCount).contains) else {
-      throw failure(.badMetadata, "its epoch, step or schedule is out of range; use another checkpoint")
+      throw file.failure(.badMetadata, "its epoch, step or schedule is out of range")
     }
     try network.forEachParameter { name, parameter in
       parameter.value.assign(try archive.floats("parameter.\(name)", shape: parameter.shape))
@@ -128,7 +101,7 @@ package struct Checkpoint {
       let stored = try archive.floats("statistic.\(name)")
       let planes = name.hasSuffix(".running_betas") ? configuration.method.binarizations : 0
       guard stored.count == values.count || stored.count == planes else {
-        throw failure(
+        throw file.failure(
           .badShape, "tensor “statistic.\(name)” has \(stored.count) values instead of \(values.count)")
       }
       values = stored
