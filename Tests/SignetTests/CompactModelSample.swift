@@ -76,6 +76,8 @@ struct CompactModelSample {
     }
     var metadata = metadata
     metadata["sha256"] = withChecksum ? data.withUnsafeBytes { SHA256.hexDigest(of: $0) } : nil
+    metadata[HeaderDigest.key] = HeaderDigest.hexDigest(
+      metadata: metadata, tensors: tensors.map { ($0.key, $0.value.type.rawValue, $0.value.shape) })
     let pairs = metadata.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
     members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
     return SafetensorsSamples.file(json: "{\(members.joined(separator: ","))}", data: data)

@@ -11,8 +11,10 @@ struct SafetensorsLayoutTests {
     writer.add("c", shape: [3], bytes: [1, 2, 3])
     // The digest of the eleven bytes of data, by Python's hashlib.
     let digest = "aaf3be3a387cdd126aab562c1856d8a8d0637e1970add4c3ac31c0f548c33326"
+    // That of the header's text as HeaderDigest describes it, by the same.
+    let headerDigest = "894baefb77859a2806131f530bf6da6229837073e98a0acd0aec5bcacfdfa249"
     var json =
-      #"{"__metadata__":{"a/é":"q\"\\\n\t\u0001","b":"x","sha256":"\#(digest)"},"#
+      #"{"__metadata__":{"a/é":"q\"\\\n\t\u0001","b":"x","header_sha256":"\#(headerDigest)","sha256":"\#(digest)"},"#
       + #""w.é":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"#
       + #""c":{"dtype":"U8","shape":[3],"data_offsets":[8,11]}}"#
     while json.utf8.count % 8 != 0 { json += " " }
@@ -23,7 +25,10 @@ struct SafetensorsLayoutTests {
 
     let archive = try TensorArchive(bytes: expected)
     #expect(archive.isChecksumVerified)
-    #expect(archive.metadata == ["b": "x", "a/é": "q\"\\\n\t\u{1}", "sha256": digest])
+    #expect(
+      archive.metadata == [
+        "b": "x", "a/é": "q\"\\\n\t\u{1}", "header_sha256": headerDigest, "sha256": digest,
+      ])
   }
 
   @Test(arguments: 0..<17) func dataStartsAtAMultipleOfEight(length: Int) throws {

@@ -36,7 +36,8 @@ package struct TensorArchive: Sendable {
 
   /// Maps a file and checks it.
   ///
-  /// If the metadata has a `sha256`, the data must have that digest; `verifyingChecksum: false` omits this one check.
+  /// If the metadata has a `sha256`, the data must have that digest, and the header its `header_sha256` if it has one;
+  /// `verifyingChecksum: false` omits this check.
   /// Throws ``ModelFormatError``, with the path and where possible the byte offset.
   /// - Complexity: O(header), and O(file) for the checksum.
   package init(path: String, verifyingChecksum: Bool = true) throws(ModelFormatError) {
@@ -63,6 +64,7 @@ package struct TensorArchive: Sendable {
         }
         try Self.verify(
           UnsafeRawBufferPointer(rebasing: file[header.byteCount...]), expected, header.byteCount)
+        try Self.verify(header)
         return (header, file.count, true)
       }
     } catch {
@@ -92,6 +94,17 @@ package struct TensorArchive: Sendable {
     try storage.withUnsafeBytes { (file) throws(Failure) in
       let data = UnsafeRawBufferPointer(rebasing: file[headerSize...])
       return try body(UnsafeRawBufferPointer(rebasing: data[entry.byteRange]))
+    }
+  }
+
+  private static func verify(_ header: SafetensorsHeader) throws(ModelFormatError) {
+    guard let expected = header.metadata[HeaderDigest.key] else { return }
+    let found = HeaderDigest.hexDigest(
+      metadata: header.metadata, tensors: header.tensors.values.map { ($0.name, $0.type.rawValue, $0.shape) })
+    guard found == expected.lowercased() else {
+      throw ModelFormatError(
+        .checksumMismatch, "the header has the SHA-256 \(found) but \(expected) was written; \(remedy)",
+        byteOffset: 8)
     }
   }
 

@@ -7,7 +7,7 @@
 /// Collects tensors and writes them as one safetensors file.
 ///
 /// The same calls give the same bytes: tensors lie in the order of the calls, metadata in the order of its keys' UTF-8.
-/// The SHA-256 of the data is added to the metadata as `sha256`. The data starts at a multiple of 8; within it nothing
+/// The SHA-256 of the data is added to the metadata as `sha256`, that of the header as `header_sha256`. The data starts at a multiple of 8; within it nothing
 /// is padded, so add tensors of wide elements first where alignment matters.
 ///
 /// The arrays are kept, not copied. A name given twice, the name `__metadata__` and a shape that doesn't fit the elements
@@ -111,6 +111,8 @@ package struct TensorArchiveWriter: Sendable {
   private func header(digest: String) -> [UInt8] {
     var pairs = metadata
     pairs["sha256"] = digest
+    pairs[HeaderDigest.key] = HeaderDigest.hexDigest(
+      metadata: pairs, tensors: tensors.map { ($0.name, $0.type.rawValue, $0.shape) })
     let texts = pairs.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
       .map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
     var members = ["\"__metadata__\":{\(texts.joined(separator: ","))}"]

@@ -30,7 +30,9 @@ package struct TypedArchive {
         .unsupportedVersion,
         "the file has format version \(version), this build reads 1…\(newestVersion); update Signet")
     }
-    guard archive.metadata["sha256"] != nil else { throw failure(.badMetadata, "the checksum is missing") }
+    guard archive.metadata["sha256"] != nil, archive.metadata[HeaderDigest.key] != nil else {
+      throw failure(.badMetadata, "the checksum is missing")
+    }
   }
 
   package func failure(_ code: ModelFormatError.Code, _ text: String) -> ModelFormatError {

@@ -42,6 +42,10 @@ enum FileDamage {
       try change(&editor)
       damages.append((name, try editor.encoded(), words))
     }
+    var silent = original
+    silent.metadata["note"] = "changed behind the file's back"
+    damages.append(
+      ("a header that still fits", try silent.encoded(sealed: false), ["header has the SHA-256", "damaged"]))
     let tensor = try #require(original.tensors.first)
     try edit("newer", ["version 99", "update Signet"]) { $0.metadata["format_version"] = "99" }
     try edit("no version", ["version is missing"]) { $0.metadata["format_version"] = nil }

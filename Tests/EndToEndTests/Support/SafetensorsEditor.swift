@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Signet
 import Testing
 
 /// A safetensors file taken apart by other code than the project's, to be damaged and put together again.
@@ -41,7 +42,17 @@ struct SafetensorsEditor {
     metadata[key] = String(decoding: try JSONSerialization.data(withJSONObject: content), as: UTF8.self)
   }
 
-  func encoded() throws -> [UInt8] {
+  /// The file, with a header digest that fits what was changed; `sealed: false` keeps the old one.
+  func encoded(sealed: Bool = true) throws -> [UInt8] {
+    var header = header
+    if sealed, var texts = metadata as? [String: String] {
+      let entries = tensors.map { name in
+        let entry = header[name] as? [String: Any]
+        return (name, entry?["dtype"] as? String ?? "", entry?["shape"] as? [Int] ?? [])
+      }
+      texts["header_sha256"] = HeaderDigest.hexDigest(metadata: texts, tensors: entries)
+      if header["__metadata__"] != nil { header["__metadata__"] = texts }
+    }
     let json = Array(try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys]))
     return (0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) } + json + data
   }
