@@ -19,6 +19,7 @@ extension Engine {
     evaluation: Evaluation, milliseconds: Double
   ) {
     try checkClasses(of: images)
+    let batchSize = max(1, min(batchSize, images.count))
     var batches = try InputBatches(images, preprocessing: model.preprocessing, batchSize: batchSize)
     var evaluation = Evaluation()
     var logits = [Float](repeating: 0, count: batchSize * plan.outputs)

@@ -63,6 +63,10 @@ struct MethodOptions: ParsableArguments {
       result.binarizations = binarizations
     }
     if let activation { result.activation = activation }
+    guard base.isBinary || (lastLayer != .binary && scaleLayer != .on) else {
+      throw TrainingError(
+        .badOption, "--last-layer binary and --scale-layer on go with a binary method, not with \(base.name)")
+    }
     if let lastLayer { result.lastLayer = lastLayer }
     if let scaleLayer { result.scaleLayer = scaleLayer == .on }
     return try result.validated()

@@ -73,10 +73,11 @@ struct RunFolder {
     return try Checkpoint(path: checkpointPath)
   }
 
-  /// Replaces checkpoint and model, each as a whole; the checkpoint last, since a resumed run makes the model again.
-  func save(checkpoint: [UInt8], model: [UInt8]) throws {
+  /// Replaces checkpoint and model, each as a whole; the checkpoint last, since a run resumed from the old one makes the
+  /// model again.
+  func save(checkpoint: Checkpoint, model: [UInt8]) throws {
     try write(model, to: modelPath)
-    try write(checkpoint, to: checkpointPath)
+    try checkpoint.write(to: checkpointPath)
   }
 
   /// A process that was killed while it wrote leaves its temporary file.

@@ -53,7 +53,7 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     let colon = text.firstIndex(of: ":")
     let name = colon.map { text[..<$0] } ?? text[...]
     let folder = colon.map { String(text[text.index(after: $0)...]) }
-    let forms = "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or imagenet:DIR"
+    let forms = "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR or folder:DIR"
     guard let kind = Kind(rawValue: String(name)) else {
       throw DataError(.invalidSpecification, "`\(text)` is not a known kind of data; use \(forms)")
     }

@@ -14,7 +14,7 @@ import Darwin
 /// Writes the scalars of a run as an event file that TensorBoard opens.
 ///
 /// The file is `events.out.tfevents.<seconds since 1970>.<host>.<process>` in the run's folder; each writer makes
-/// a new one, and TensorBoard joins the files of a folder, so a resumed run goes on in the same curves.
+/// a new one, and TensorBoard joins the files of a folder.
 /// Events are buffered; call ``flush()`` when a reader should see them, and ``close()`` at the end.
 package final class TensorBoardWriter: Sendable {
   /// Where the events go.

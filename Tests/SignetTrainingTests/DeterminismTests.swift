@@ -101,7 +101,7 @@ import Testing
             next += 1
             return TrainingBatch(inputs: UnsafeBufferPointer(inputs[next - 1].elements), labels: labels)
           }
-        }, validate: { _ in nil }, save: { checkpoint, _ in saved.append(checkpoint) },
+        }, validate: { _ in nil }, save: { checkpoint, _ in saved.append(try checkpoint.encoded()) },
         observe: { event in
           switch event {
           case .step(let result, let epoch):

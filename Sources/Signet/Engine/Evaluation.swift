@@ -14,7 +14,8 @@ package struct Evaluation {
 
   /// Adds the logits of `labels.count` images, `[images, classes]`.
   ///
-  /// A class counts as ahead of another with equal logits if its index is lower.
+  /// A class counts as ahead of another with equal logits if its index is lower; a label whose logit is not a number is
+  /// behind all others.
   package mutating func add(logits: UnsafeBufferPointer<Float>, labels: [Int32]) {
     hash.update(UnsafeRawBufferPointer(logits))
     guard !labels.isEmpty else { return }
@@ -23,7 +24,7 @@ package struct Evaluation {
       let row = logits[(image * classes)..<((image + 1) * classes)]
       let own = row[row.startIndex + Int(label)]
       var ahead = 0
-      for (index, value) in row.enumerated() where value > own || (value == own && index < Int(label)) {
+      for (index, value) in row.enumerated() where !(own > value || (own == value && index >= Int(label))) {
         ahead += 1
       }
       count += 1

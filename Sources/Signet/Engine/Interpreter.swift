@@ -93,7 +93,15 @@ package struct Interpreter {
       return .reals(
         x.enumerated().map { shift[$0 % shape.channels].addingProduct(scale[$0 % shape.channels], $1) })
     case (.binarize(let betas), .reals(let x)):
-      return .codes(x.map { UInt8(LevelIntervals.Expression.code(of: $0, betas: betas)) })
+      return .codes(
+        x.map { value in
+          var (residual, code) = (value, UInt8(0))
+          for beta in betas {
+            code = 2 * code + (residual >= 0 ? 1 : 0)
+            residual -= residual >= 0 ? beta : -beta
+          }
+          return code
+        })
     case (.threshold(let low, let high), .reals(let x)):
       return .codes(
         x.enumerated().map { index, value in

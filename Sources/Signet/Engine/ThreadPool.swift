@@ -20,8 +20,7 @@ package final class ThreadPool: Sendable {
     }
     self.threads = threads
     for worker in 1..<max(threads, 2) where worker < threads {
-      let queue = DispatchQueue(label: "signet.worker.\(worker)", qos: .userInitiated)
-      queue.async { [shared] in shared.work(as: worker) }
+      WorkerThread.start { [shared] in shared.work(as: worker) }
     }
   }
 

@@ -127,13 +127,12 @@ package struct PackedConvolution: Sendable {
       })
   }
 
-  /// Bytes of the panels, as the engine holds them.
-  package var panelBytes: Int { panels.reduce(0) { $0 + $1.count * 4 } }
-
   /// Convolves `images` images.
   package func run(
     _ codes: UnsafePointer<UInt32>, images: Int, to destination: Destination, on crew: Crew
   ) {
+    // The panels must outlive the kernels' use of their pointers.
+    defer { withExtendedLifetime(self) {} }
     for group in 0..<groups {
       blockTables[group].pointer.withMemoryRebound(to: sk_block.self, capacity: parts[group].blocks.count) {
         blocks in

@@ -46,11 +46,11 @@ package struct RealConvolution: Sendable {
     slopes = slope.map { slope in parts.map { AlignedBuffer($0.spread(slope, filler: 0)) } }
   }
 
-  package var panelBytes: Int { panels.reduce(0) { $0 + $1.count * 4 } }
-
   package func run(
     _ reals: UnsafePointer<Float>, images: Int, to output: UnsafeMutablePointer<Float>, on crew: Crew
   ) {
+    // The panels must outlive the kernels' use of their pointers.
+    defer { withExtendedLifetime(self) {} }
     for group in 0..<groups {
       parts[group].blocks.withUnsafeBufferPointer { blocks in
         guard let blockTable = blocks.baseAddress else { return }

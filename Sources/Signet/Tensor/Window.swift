@@ -51,15 +51,6 @@ package struct Window: Hashable, Sendable {
   package var taps: Int { kernelHeight * kernelWidth }
   package var inPixels: Int { inHeight * inWidth }
   package var outPixels: Int { outHeight * outWidth }
-  /// Every output is one input pixel.
-  package var isPointwise: Bool {
-    taps == 1 && strideHeight == 1 && strideWidth == 1 && padTop == 0 && padLeft == 0
-  }
-  /// There is one output, and its window is the whole image.
-  package var isDense: Bool {
-    outPixels == 1 && kernelHeight == inHeight && kernelWidth == inWidth && padTop == 0 && padLeft == 0
-  }
-
   package var cValue: sk_window {
     sk_window(
       in_height: Int32(inHeight), in_width: Int32(inWidth),

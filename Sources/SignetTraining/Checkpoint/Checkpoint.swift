@@ -29,7 +29,12 @@ package struct Checkpoint {
   }
 
   /// The file's bytes.
-  package func encoded() throws -> [UInt8] {
+  package func encoded() throws -> [UInt8] { try writer().encoded() }
+
+  /// Writes the file, whole or not at all, without assembling it in memory.
+  package func write(to path: String) throws { try writer().write(to: path) }
+
+  private func writer() throws -> TensorArchiveWriter {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     func text<T: Encodable>(_ value: T) throws -> String {
@@ -50,7 +55,7 @@ package struct Checkpoint {
     network.forEachStatistic { name, values in
       writer.add("statistic.\(name)", shape: [values.count], floats: values)
     }
-    return writer.encoded()
+    return writer
   }
 
   /// Loads a file.

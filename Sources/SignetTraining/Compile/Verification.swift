@@ -35,11 +35,13 @@ package struct Verification {
 
   /// Differences begin at float ties only, and the class agrees on at least 99.9 % of the images.
   ///
-  /// Behind a different bit everything may differ; so the first layer with a difference must have ties alone.
+  /// Behind a different bit everything may differ; so the first layer with a difference must have ties alone. Without any,
+  /// the logits must be the same bits.
   package var isAcceptable: Bool {
     let first = rows.first { $0.differentActivations > 0 || $0.differentAccumulators > 0 }
     let startsWithTies = first.map { $0.differentActivations > 0 && $0.ties == $0.differentActivations }
-    return Double(sameClass) >= 0.999 * Double(images) && startsWithTies != false
+    guard let startsWithTies else { return identicalLogits == images }
+    return startsWithTies && Double(sameClass) >= 0.999 * Double(images)
   }
 
   package init(network: Sequential, engine: Engine, context: ComputeContext) {

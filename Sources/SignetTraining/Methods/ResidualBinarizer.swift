@@ -7,7 +7,7 @@ import Signet
 /// - Forward: `x̂ = Σ β_m H_m`, `H_m = sign(r_m)`, `r_1 = x`, `r_(m+1) = r_m − β_m H_m`, `β_m = mean|r_m|` of the whole batch;
 ///   for M = 1, `x̂ = sign(x)`. `sign(0) = +1`.
 /// - Backward: `dx = dx̂` where |x| ≤ 1, else 0; the β are constants.
-/// - The β are rounded to integers times a common power of two, `β_m = n_m·2^−e` with n_1 in 128…256, so that weighted sums of
+/// - The β are rounded to integers times a common power of two, `β_m = n_m·2^−e` with n_1 in 128…256, n_m at most 256, so that weighted sums of
 ///   dot products are integers, in training and in the engine alike. For inference they are running means.
 /// - Source: Tang, Hua, Wang 2017, multiple binarizations; rounding and running means are ours.
 package struct ResidualBinarizer: Sendable {
@@ -74,6 +74,6 @@ package struct ResidualBinarizer: Sendable {
   private static func rounded(_ beta: Float, exponent: Int) -> Int32 {
     let scaled = beta * Float(sign: .plus, exponent: exponent, significand: 1)
     guard scaled.isFinite else { return 1 }
-    return Int32(min(4096, max(1, scaled.rounded(.toNearestOrAwayFromZero))))
+    return Int32(min(256, max(1, scaled.rounded(.toNearestOrAwayFromZero))))
   }
 }

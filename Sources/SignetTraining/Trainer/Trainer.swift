@@ -96,17 +96,13 @@ package struct Trainer: Sendable {
   /// Finds the first layer whose results are not finite.
   private func notFinite(_ x: Tensor, before: Sequential, on context: ComputeContext) -> TrainingError {
     var network = before
-    var last = ""
-    let layer: String
-    do {
-      _ = try network.forward(x, phase: .training, on: context) { layer, _, output in
-        last = layer.name
-        guard output.values.allSatisfy(\.isFinite) else { throw NotFinite() }
-      }
-      layer = "loss"
-    } catch {
-      layer = network.layers.first { $0.name == last }?.name ?? last
+    var finite = 0
+    // The error itself is not needed: what matters is which layer it stops at.
+    _ = try? network.forward(x, phase: .training, on: context) { _, _, output in
+      guard output.values.allSatisfy(\.isFinite) else { throw NotFinite() }
+      finite += 1
     }
+    let layer = finite < network.layers.count ? network.layers[finite].name : "loss"
     return TrainingError(
       .notFinite,
       "layer “\(layer)” gave values that are not finite at step \(step + 1); lower the learning rate (now \(schedule.rate(at: step))); the last checkpoint is good"

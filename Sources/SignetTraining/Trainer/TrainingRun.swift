@@ -31,13 +31,13 @@ package struct TrainingRun {
   /// Evaluates a compact model on held-out images; nil if there are none.
   package var validate: (CompactModel) throws -> Evaluation?
   /// Keeps a checkpoint and the compact model that belongs to it.
-  package var save: (_ checkpoint: [UInt8], _ model: [UInt8]) throws -> Void
+  package var save: (_ checkpoint: Checkpoint, _ model: [UInt8]) throws -> Void
   package var observe: (TrainingEvent) throws -> Void
 
   package init(
     trainer: Trainer, batches: @escaping (_ epoch: Int) throws -> () throws -> TrainingBatch?,
     validate: @escaping (CompactModel) throws -> Evaluation?,
-    save: @escaping (_ checkpoint: [UInt8], _ model: [UInt8]) throws -> Void,
+    save: @escaping (_ checkpoint: Checkpoint, _ model: [UInt8]) throws -> Void,
     observe: @escaping (TrainingEvent) throws -> Void
   ) {
     self.trainer = trainer
@@ -49,7 +49,10 @@ package struct TrainingRun {
 
   /// Trains from the trainer's epoch to the last one.
   package mutating func run(on context: ComputeContext) throws {
-    if trainer.step == 0 { try save(try Checkpoint(trainer).encoded(), try trainer.compactModel()) }
+    // A network that the engine refuses is found now, not after the first epoch.
+    let bytes = try trainer.compactModel()
+    _ = try CompactModel(bytes: bytes, path: "the untrained model")
+    if trainer.step == 0 { try save(Checkpoint(trainer), bytes) }
     while trainer.epoch < trainer.configuration.epochs { try runEpoch(on: context) }
   }
 
@@ -81,6 +84,6 @@ package struct TrainingRun {
           epoch: trainer.epoch, step: trainer.step, loss: loss / Double(images),
           trainingTop1: Double(correct) / Double(images), validation: validation, learningRate: rate,
           signChange: change / Double(steps), compactBytes: bytes.count)))
-    try save(try Checkpoint(trainer).encoded(), bytes)
+    try save(Checkpoint(trainer), bytes)
   }
 }
