@@ -63,14 +63,10 @@ struct PredictCommand: ParsableCommand {
         inputs.append((path, try ImageDecoder.decode(path: path).fitted(to: preprocessing), nil))
       }
     }
-    let table = preprocessing.table()
     // Everything is computed before anything is printed: an error leaves no partial output.
     let predictions = try inputs.map { input in
-      let reals = input.image.pixels.enumerated().map { index, byte in
-        table[index % preprocessing.channels * 256 + Int(byte)]
-      }
-      return Prediction(
-        image: input.name, labels: labels(try engine.logits(reals), names: engine.model.classNames))
+      let logits = try engine.logits(pixels: input.image.pixels)
+      return Prediction(image: input.name, labels: labels(logits, names: engine.model.classNames))
     }
     try output.print(Result(predictions: predictions)) {
       for (input, prediction) in zip(inputs, predictions) {

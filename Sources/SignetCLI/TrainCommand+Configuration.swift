@@ -11,9 +11,11 @@ extension TrainCommand {
     let spec = try data.spec()
     let file = try NetworkFile(network ?? "")
     let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
+    // Pictures in a folder have any size and are fitted; sets of one size are refused by the network if they don't fit.
+    let wanted = spec.kind == .folder ? file.description.input : nil
     let images = try spec.load(
       split: .training, root: data.dataRoot,
-      layout: file.description.input.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) })
+      layout: wanted.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) })
     let shape = FeatureShape(height: images.height, width: images.width, channels: images.channels)
     _ = try file.layout(input: shape, classes: images.classNames.count)
     let (validation, seed) = (self.validation ?? 0, self.seed ?? 1)

@@ -39,6 +39,17 @@ struct EngineUseTests {
     }
   }
 
+  /// Oracle: the formula that ``Preprocessing`` documents.
+  @Test func bytesAreNormalised() throws {
+    let (model, _) = try Self.model(1)
+    let engine = try Engine(model)
+    let pixels = (0..<144).map { UInt8(truncatingIfNeeded: $0 * 37) }
+    let (mean, deviation) = (model.preprocessing.mean, model.preprocessing.deviation)
+    let reals = pixels.enumerated().map { (Float($1) / 255 - mean[$0 % 2]) / deviation[$0 % 2] }
+    #expect(try engine.logits(pixels: pixels).map(\.bitPattern) == engine.logits(reals).map(\.bitPattern))
+    #expect(throws: EngineError.self) { try engine.logits(pixels: [1, 2, 3]) }
+  }
+
   /// The value of `SIGNET_ISA` chooses, or is refused.
   ///
   /// Oracle: the list of what can run here.

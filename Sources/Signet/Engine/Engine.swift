@@ -86,6 +86,16 @@ public final class Engine: Sendable {
     return result
   }
 
+  /// The logits of one or more images as bytes.
+  ///
+  /// - Parameter pixels: images of the model's size, `[N, height, width, channels]`, 0 black and 255 white.
+  /// - Returns: logits, `[N, classes]`.
+  /// - Throws: ``EngineError`` if the count is not a multiple of one image's.
+  public func logits(pixels: [UInt8]) throws -> [Float] {
+    let (table, channels) = (model.preprocessing.table(), model.preprocessing.channels)
+    return try logits(pixels.enumerated().map { table[$0 % channels * 256 + Int($1)] })
+  }
+
   /// Runs `images` images; `observe` sees each step's index, its memory and the number of images in it.
   package func run(
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,

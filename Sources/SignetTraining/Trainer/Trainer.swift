@@ -105,7 +105,7 @@ package struct Trainer: Sendable {
     let layer = finite < network.layers.count ? network.layers[finite].name : "loss"
     return TrainingError(
       .notFinite,
-      "layer “\(layer)” gave values that are not finite at step \(step + 1); lower the learning rate (now \(schedule.rate(at: step))); the last checkpoint is good"
+      "layer “\(layer)” gave values that are not finite at step \(step + 1); lower the learning rate (now \(schedule.rate(at: step))); the last checkpoint is good\(epoch == 0 ? ", but untrained: start a new run" : "")"
     )
   }
 
