@@ -16,10 +16,10 @@ struct BenchmarkCommand: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var output: OutputOptions
 
-  @Option(help: "Images in a run.")
+  @Option(parsing: .unconditional, help: "Images in a run.")
   var batch = 1
 
-  @Option(help: "Runs of which the median is taken.")
+  @Option(parsing: .unconditional, help: "Runs of which the median is taken.")
   var runs = 30
 
   struct Layer: Encodable {

@@ -37,7 +37,9 @@ struct OutputFailure: Error, CustomStringConvertible {
 
 /// How much of the machine is used.
 struct ThreadOptions: ParsableArguments {
-  @Option(help: "Threads; the result does not depend on their number. All cores if not given.")
+  @Option(
+    parsing: .unconditional,
+    help: "Threads; the result does not depend on their number. All cores if not given.")
   var threads: Int?
 
   func validate() throws {

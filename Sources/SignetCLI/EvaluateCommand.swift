@@ -18,7 +18,7 @@ struct EvaluateCommand: ParsableCommand {
   @Option(help: "Which part of the data: \(Split.allCases.map(\.rawValue).joined(separator: " or ")).")
   var split = Split.test
 
-  @Option(help: "Images computed at a time; the result does not depend on it.")
+  @Option(parsing: .unconditional, help: "Images computed at a time; the result does not depend on it.")
   var batchSize = 64
 
   func validate() throws {

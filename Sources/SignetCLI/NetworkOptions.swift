@@ -29,7 +29,7 @@ struct MethodOptions: ParsableArguments {
   @Option(help: "One of: \(Method.all.map(\.name).joined(separator: ", ")).")
   var method: String?
 
-  @Option(help: "Planes of the activations (M), 1 to 4.")
+  @Option(parsing: .unconditional, help: "Planes of the activations (M), 1 to 4.")
   var binarizations: Int?
 
   @Option(
@@ -84,7 +84,7 @@ struct NetworkOptions: ParsableArguments {
   @Option(help: "Input as HEIGHTxWIDTHxCHANNELS; 224x224x3 for nin and alexnet, else 28x28x1, if not given.")
   var input: String?
 
-  @Option(help: "Classes; 1000 for inputs of 224×224, else 10, if not given.")
+  @Option(parsing: .unconditional, help: "Classes; 1000 for inputs of 224×224, else 10, if not given.")
   var classes: Int?
 
   func validate() throws {

@@ -19,10 +19,10 @@ struct PredictCommand: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var output: OutputOptions
 
-  @Option(help: "Test images of --data to predict and to draw, instead of files.")
+  @Option(parsing: .unconditional, help: "Test images of --data to predict and to draw, instead of files.")
   var count = 4
 
-  @Option(help: "Labels shown of each image.")
+  @Option(parsing: .unconditional, help: "Labels shown of each image.")
   var top = 5
 
   func validate() throws {

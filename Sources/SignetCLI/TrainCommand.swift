@@ -18,16 +18,16 @@ struct TrainCommand: ParsableCommand {
 
   @OptionGroup var method: MethodOptions
 
-  @Option(help: "Passes over the training images.")
+  @Option(parsing: .unconditional, help: "Passes over the training images.")
   var epochs: Int?
 
   @Option(help: "The run's folder: a new or an empty one, or that of the run to --resume.")
   var output: String
 
-  @Option(help: "Images of a step; 64 if not given.")
+  @Option(parsing: .unconditional, help: "Images of a step; 64 if not given.")
   var batchSize: Int?
 
-  @Option(help: "The initial learning rate; the method's own if not given.")
+  @Option(parsing: .unconditional, help: "The initial learning rate; the method's own if not given.")
   var learningRate: Float?
 
   @Option(
@@ -39,10 +39,12 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "bipolar:X, l2:X or none; the method's own if not given.")
   var regularizer: Regularizer?
 
-  @Option(help: "Training images held out to measure each epoch's accuracy; 0 if not given.")
+  @Option(
+    parsing: .unconditional,
+    help: "Training images held out to measure each epoch's accuracy; 0 if not given.")
   var validation: Int?
 
-  @Option(help: "What all random choices derive from; 1 if not given.")
+  @Option(parsing: .unconditional, help: "What all random choices derive from; 1 if not given.")
   var seed: UInt64?
 
   @Flag(help: "Go on where the run in --output stopped; options are the run's own.")

@@ -20,7 +20,7 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: "Which part of the data: \(Split.allCases.map(\.rawValue).joined(separator: " or ")).")
   var split = Split.test
 
-  @Option(help: "Images to compare; all if not given.")
+  @Option(parsing: .unconditional, help: "Images to compare; all if not given.")
   var images: Int?
 
   func validate() throws {

@@ -91,6 +91,19 @@ struct BadOptionTests {
     }
   }
 
+  /// A negative number is a value, with a space before it as with an equals sign: the message is about the number.
+  @Test(arguments: [
+    ("--epochs", "-1"), ("--batch-size", "-64"), ("--learning-rate", "-3"), ("--validation", "-5"),
+    ("--threads", "-2"),
+    ("--binarizations", "-1"),
+  ])
+  func negativeNumbersBehindASpace(option: String, value: String) throws {
+    let folder = try Workspace.newFolderWithData()
+    var arguments = ["train", "--data", "idx:data", "--network", "mlp", "--output", "run", option, value]
+    if option != "--epochs" { arguments += ["--epochs", "1"] }
+    try expectFailure(arguments, in: folder, status: 64, says: [option, value, "give"])
+  }
+
   @Test func namesThatAreUnknown() throws {
     let folder = try Workspace.newFolderWithData()
     let train = ["train", "--epochs", "1", "--output", "run"]

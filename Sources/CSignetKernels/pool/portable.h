@@ -8,20 +8,32 @@ SK_INLINE void SK_NAME(inside)(int32_t start, int32_t kernel, int32_t size, int3
   *high = start + kernel > size ? size - start : kernel;
 }
 
+// Where the window of an output pixel lies: its image, its first input pixel, and its taps inside the image.
+typedef struct SK_NAME(pool_site) {
+  size_t image;
+  int32_t y, x, top, bottom, left, right;
+} SK_NAME(pool_site);
+
+SK_INLINE SK_NAME(pool_site) SK_NAME(site)(const sk_window *w, size_t pixel) {
+  const size_t plane_pixels = (size_t)w->out_height * (size_t)w->out_width, inside = pixel % plane_pixels;
+  SK_NAME(pool_site) site = {.image = pixel / plane_pixels};
+  site.y = (int32_t)(inside / (size_t)w->out_width) * w->stride_height - w->pad_top;
+  site.x = (int32_t)(inside % (size_t)w->out_width) * w->stride_width - w->pad_left;
+  SK_NAME(inside)(site.y, w->kernel_height, w->in_height, &site.top, &site.bottom);
+  SK_NAME(inside)(site.x, w->kernel_width, w->in_width, &site.left, &site.right);
+  return site;
+}
+
 static void SK_NAME(level_pool)(const sk_level_pool *p, size_t begin, size_t end) {
   const sk_window w = p->window;
   const uint32_t levels = (1u << p->planes) - 1;
   const size_t pixel_words = (size_t)levels * p->words;
   const size_t image_words = (size_t)w.in_height * (size_t)w.in_width * pixel_words;
-  const size_t plane_pixels = (size_t)w.out_height * (size_t)w.out_width;
   for (size_t pixel = begin; pixel < end; ++pixel) {
-    const size_t image = pixel / plane_pixels, inside = pixel % plane_pixels;
-    const int32_t y = (int32_t)(inside / (size_t)w.out_width) * w.stride_height - w.pad_top;
-    const int32_t x = (int32_t)(inside % (size_t)w.out_width) * w.stride_width - w.pad_left;
-    int32_t top, bottom, left, right;
-    SK_NAME(inside)(y, w.kernel_height, w.in_height, &top, &bottom);
-    SK_NAME(inside)(x, w.kernel_width, w.in_width, &left, &right);
-    const uint32_t *picture = p->input + image * image_words;
+    const SK_NAME(pool_site) at_pixel = SK_NAME(site)(&w, pixel);
+    const int32_t y = at_pixel.y, x = at_pixel.x;
+    const int32_t top = at_pixel.top, bottom = at_pixel.bottom, left = at_pixel.left, right = at_pixel.right;
+    const uint32_t *picture = p->input + at_pixel.image * image_words;
     uint32_t *out = p->output + pixel * p->planes * p->words;
     for (uint32_t word = 0; word < p->words; ++word) {
       uint32_t reached[1 << SK_MAX_PLANES];
@@ -47,15 +59,11 @@ static void SK_NAME(float_pool)(const sk_float_pool *p, size_t begin, size_t end
   const sk_window w = p->window;
   const size_t channels = p->channels;
   const size_t image_floats = (size_t)w.in_height * (size_t)w.in_width * channels;
-  const size_t plane_pixels = (size_t)w.out_height * (size_t)w.out_width;
   for (size_t pixel = begin; pixel < end; ++pixel) {
-    const size_t image = pixel / plane_pixels, inside = pixel % plane_pixels;
-    const int32_t y = (int32_t)(inside / (size_t)w.out_width) * w.stride_height - w.pad_top;
-    const int32_t x = (int32_t)(inside % (size_t)w.out_width) * w.stride_width - w.pad_left;
-    int32_t top, bottom, left, right;
-    SK_NAME(inside)(y, w.kernel_height, w.in_height, &top, &bottom);
-    SK_NAME(inside)(x, w.kernel_width, w.in_width, &left, &right);
-    const float *picture = p->input + image * image_floats;
+    const SK_NAME(pool_site) at_pixel = SK_NAME(site)(&w, pixel);
+    const int32_t y = at_pixel.y, x = at_pixel.x;
+    const int32_t top = at_pixel.top, bottom = at_pixel.bottom, left = at_pixel.left, right = at_pixel.right;
+    const float *picture = p->input + at_pixel.image * image_floats;
     for (size_t c = 0; c < channels; c += SK_LANES) {
       const uint32_t count = (uint32_t)(channels - c < SK_LANES ? channels - c : SK_LANES);
       sk_f32 best = -__builtin_inff();
