@@ -73,6 +73,11 @@ static void expect_equal(const char *kernel, const void *found, const void *expe
 
 static sk_window random_window(int pool) {
   sk_window w;
+  // Pointwise convolutions have kernels of their own.
+  if (!pool && below(4) == 0) {
+    const int32_t height = 1 + (int32_t)below(7), width = 1 + (int32_t)below(7);
+    return (sk_window){height, width, height, width, 1, 1, 1, 1, 0, 0};
+  }
   do {
     w.kernel_height = 1 + (int32_t)below(5);
     w.kernel_width = 1 + (int32_t)below(5);
@@ -103,7 +108,7 @@ static uint32_t make_blocks(sk_block *blocks, uint32_t channels, int halves) {
   return count;
 }
 
-static const uint32_t sizes[] = {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 130};
+static const uint32_t sizes[] = {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 100, 130, 224};
 static uint32_t random_size(void) { return sizes[below(sizeof sizes / sizeof *sizes)]; }
 
 static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
@@ -122,45 +127,51 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
   c.blocks = blocks;
   const size_t lanes = (size_t)c.block_count * 16, levels = ((size_t)1 << out_planes) - 1;
   uint32_t *input = words((size_t)images * (size_t)(w.in_height * w.in_width) * c.pixel_words);
-  uint32_t *panel = words(c.block_count * taps * depth * 16);
-  uint32_t *zeros = zeroed(c.pixel_words, 4);
+  const size_t even_blocks = (c.block_count + 1) / 2 * 2, panel_words = even_blocks * taps * depth * 16;
+  uint32_t *plain = words(panel_words), *panel = zeroed(panel_words, 4);
+  uint32_t *zeros = zeroed((size_t)w.kernel_width * c.pixel_words, 4);
   uint16_t *rows = zeroed((size_t)w.out_height, 2), *columns = zeroed((size_t)w.out_width, 2);
   for (int32_t y = 0; y < w.out_height; ++y) rows[y] = (uint16_t)below(2);
   for (int32_t x = 0; x < w.out_width; ++x) columns[x] = (uint16_t)below(3);
-  int32_t *base = zeroed(6 * lanes, 4), *low = zeroed(levels * lanes, 4);
-  uint32_t *width = zeroed(levels * lanes, 4);
+  int32_t *base = zeroed(6 * lanes, 4);
+  uint32_t *start = zeroed(6 * levels * lanes, 4), *width = zeroed(6 * levels * lanes, 4);
   for (size_t i = 0; i < 6 * lanes; ++i) base[i] = (int32_t)below(2000) - 500;
-  for (size_t i = 0; i < levels * lanes; ++i) {
-    low[i] = (int32_t)below(400) - 200;
+  const uint32_t depth_bits = (uint32_t)(taps * depth * 32) * (planes == 1 ? 1 : 7);
+  for (size_t i = 0; i < 6 * levels * lanes; ++i) {
+    start[i] = 0u - depth_bits / 2 + below(depth_bits / 4 + 1);
     // A third of the intervals are cyclic.
-    width[i] = below(3) ? below(300) : 0u - below(300);
+    width[i] = below(3) ? below(depth_bits / 2) : 0u - below(depth_bits / 2);
   }
   c.input = input;
   c.panel = panel;
+  c.stream = taps * depth * 16;
   c.zeros = zeros;
   c.row_class = rows;
   c.column_class = columns;
   c.column_classes = 3;
   c.base = base;
-  c.output = (sk_output){.kind = (sk_output_kind)kind, .planes = out_planes, .unit = 0.125f, .low = low, .width = width};
+  c.output = (sk_output){.kind = (sk_output_kind)kind, .planes = out_planes, .unit = 0.125f, .start = start, .width = width};
   const size_t output_planes = kind == SK_OUTPUT_CODES ? out_planes : levels;
   c.output.plane_stride = c.block_count;
   c.output.pixel_stride = kind >= SK_OUTPUT_CODES ? (uint32_t)(c.block_count * output_planes) : filters + below(3);
   const size_t bytes = pixels * c.output.pixel_stride * (kind >= SK_OUTPUT_CODES ? 2 : 4);
-  const void **scratch = zeroed(taps * SK_MAX_ROWS, sizeof(void *));
+  const void **scratch = zeroed(SK_SCRATCH_POINTERS + taps * SK_MAX_ROWS, sizeof(void *));
   void *results[2];
   for (int i = 0; i < 2; ++i) {
     results[i] = zeroed(bytes, 1);
     memset(results[i], 0xA5, bytes);
     c.output.data = results[i];
-    // Two parts, cut at another place for each table: the cut must not matter.
-    const size_t cut = below((uint32_t)pixels + 1);
-    (i ? b : a)->binary_convolution(&c, 0, cut, scratch);
-    (i ? b : a)->binary_convolution(&c, cut, pixels, scratch);
+    // Four parts, cut at other places for each table: the cuts must not matter.
+    const size_t cut = below((uint32_t)pixels + 1), half = below(c.block_count / 2 + 1) * 2;
+    (i ? b : a)->arrange_panel(plain, panel, even_blocks, taps * depth);
+    (i ? b : a)->binary_convolution(&c, 0, cut, 0, half, scratch);
+    (i ? b : a)->binary_convolution(&c, cut, pixels, 0, half, scratch);
+    (i ? b : a)->binary_convolution(&c, 0, cut, half, c.block_count, scratch);
+    (i ? b : a)->binary_convolution(&c, cut, pixels, half, c.block_count, scratch);
   }
   expect_equal("binary_convolution", results[1], results[0], bytes);
-  free(results[0]), free(results[1]), free(scratch), free(input), free(panel), free(zeros), free(rows), free(columns);
-  free(base), free(low), free(width);
+  free(results[0]), free(results[1]), free(scratch), free(input), free(plain), free(panel), free(zeros);
+  free(rows), free(columns), free(base), free(start), free(width);
 }
 
 static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
@@ -174,22 +185,25 @@ static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
   c.pixel_stride = channels + below(3);
   c.output_stride = filters + below(3);
   float *input = reals((size_t)images * (size_t)(w.in_height * w.in_width) * c.pixel_stride);
-  float *panel = reals(c.block_count * taps * channels * 16), *zeros = zeroed(channels, 4);
+  float *panel = reals(c.block_count * taps * channels * 16);
+  float *zeros = zeroed((size_t)w.kernel_width * c.pixel_stride, 4);
   float *bias = reals(c.block_count * 16), *slope = reals(c.block_count * 16);
   c.input = input;
   c.zeros = zeros;
   c.panel = panel;
+  c.stream = taps * channels * 16;
   c.bias = bias;
   c.slope = below(2) ? slope : 0;
-  const void **scratch = zeroed(taps * SK_MAX_ROWS, sizeof(void *));
+  const void **scratch = zeroed(SK_SCRATCH_POINTERS + taps * SK_MAX_ROWS, sizeof(void *));
   const size_t bytes = pixels * c.output_stride * 4;
   float *results[2];
   for (int i = 0; i < 2; ++i) {
     results[i] = zeroed(bytes, 1);
     c.output = results[i];
-    const size_t cut = below((uint32_t)pixels + 1);
-    (i ? b : a)->float_convolution(&c, 0, cut, scratch);
-    (i ? b : a)->float_convolution(&c, cut, pixels, scratch);
+    const size_t cut = below((uint32_t)pixels + 1), half = below(c.block_count + 1);
+    (i ? b : a)->float_convolution(&c, 0, cut, 0, half, scratch);
+    (i ? b : a)->float_convolution(&c, cut, pixels, 0, half, scratch);
+    (i ? b : a)->float_convolution(&c, 0, pixels, half, c.block_count, scratch);
   }
   expect_equal("float_convolution", results[1], results[0], bytes);
   free(results[0]), free(results[1]), free(scratch), free(input), free(panel), free(zeros), free(bias), free(slope);

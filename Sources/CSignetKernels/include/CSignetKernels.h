@@ -19,6 +19,10 @@
 
 /// Output channels that one vector holds.
 #define SK_LANES 16
+/// The most rows that a tile has; a row is one plane of one output pixel.
+#define SK_MAX_ROWS 6
+/// Pointers that a convolution's scratch must hold; more where a kernel has so many taps that one tile needs them.
+#define SK_SCRATCH_POINTERS 1024
 /// The largest number of planes that an activation may have.
 #define SK_MAX_PLANES 4
 
@@ -48,9 +52,9 @@ typedef enum __attribute__((enum_extensibility(closed))) sk_output_kind {
 
 /// Where results go, and how an accumulator becomes a level.
 ///
-/// Level j of channel c is reached if (uint32)(acc - low[j][c]) < width[j][c]: a cyclic interval of integers.
-/// Level sets are nested, so the code is their count; plane m of M is the parity of the levels that are
-/// multiples of 2^(M-m).
+/// With s the weighted sum of popcounts, level j of channel c is reached if (uint32)(s + start[j][c]) < width[j][c]:
+/// a cyclic interval of integers, for each border class since padding adds popcounts of its own. Level sets are nested,
+/// so the code is their count; plane m of M is the parity of the levels that are multiples of 2^(M-m).
 typedef struct sk_output {
   sk_output_kind kind;
   uint32_t planes;        ///< planes of the code, 1...SK_MAX_PLANES
@@ -58,8 +62,8 @@ typedef struct sk_output {
   uint32_t plane_stride;  ///< 16-bit halves between planes
   float unit;             ///< what an accumulator of 1 stands for
   void *data;
-  const int32_t *_Nullable low;     ///< [levels][blocks * 16]
-  const uint32_t *_Nullable width;  ///< [levels][blocks * 16]
+  const uint32_t *_Nullable start;  ///< [border class][levels][blocks * 16]
+  const uint32_t *_Nullable width;  ///< [border class][levels][blocks * 16]; 0 in lanes without a channel
 } sk_output;
 
 /// A convolution of +-1 activations, in `planes` weighted planes, with +-1 weights: one group of channels.
@@ -69,13 +73,14 @@ typedef struct sk_output {
 typedef struct sk_binary_convolution {
   sk_window window;
   const uint32_t *input;   ///< [N][in_height][in_width][pixel_words], at the group's first word of plane 0
-  const uint32_t *zeros;   ///< pixel_words words of 0
+  const uint32_t *zeros;   ///< kernel_width * pixel_words words of 0
   uint32_t pixel_words;    ///< words from one pixel to the next
   uint32_t plane_words;    ///< words from one plane of a pixel to the next
   uint32_t words;          ///< words of the group in one plane
   uint32_t planes;         ///< 1...SK_MAX_PLANES
   const int32_t *plane_weights;  ///< [planes]; a single plane's weight must be 1
-  const uint32_t *panel;         ///< [block][tap][word][16]
+  const uint32_t *panel;         ///< arranged weights of an even number of blocks, see sk_kernels
+  size_t stream;                 ///< words of one block in the panel: taps * words * 16
   const sk_block *blocks;        ///< [block_count]
   uint32_t block_count;
   const int32_t *base;           ///< [border class][block_count * 16]
@@ -92,10 +97,11 @@ typedef struct sk_binary_convolution {
 typedef struct sk_float_convolution {
   sk_window window;
   const float *input;     ///< [N][in_height][in_width][pixel_stride], at the group's first channel
-  const float *zeros;     ///< channels floats of 0
+  const float *zeros;     ///< kernel_width * pixel_stride floats of 0
   uint32_t pixel_stride;  ///< floats from one pixel to the next
   uint32_t channels;      ///< input channels of the group
   const float *panel;     ///< [block][tap][channel][16]
+  size_t stream;          ///< floats of one block in the panel: taps * channels * 16
   const sk_block *blocks;
   uint32_t block_count;
   const float *bias;              ///< [block_count * 16]
@@ -186,9 +192,14 @@ typedef enum __attribute__((enum_extensibility(closed))) sk_isa {
 /// The kernels of one instruction set.
 typedef struct sk_kernels {
   sk_isa isa;
-  /// Output pixels [begin, end) of the whole batch; `scratch` holds taps * SK_MAX_ROWS pointers.
-  void (*binary_convolution)(const sk_binary_convolution *, size_t begin, size_t end, const void *_Nullable *_Nonnull scratch);
-  void (*float_convolution)(const sk_float_convolution *, size_t begin, size_t end, const void *_Nullable *_Nonnull scratch);
+  /// Lays weight words [block][depth][16] out for binary_convolution; `blocks` is even, depth = taps * words.
+  void (*arrange_panel)(const uint32_t *words, uint32_t *panel, size_t blocks, size_t depth);
+  /// Output pixels [begin, end) of the whole batch, blocks [first_block, end_block), the first one even; `scratch` holds
+  /// max(SK_SCRATCH_POINTERS, taps * SK_MAX_ROWS) pointers.
+  void (*binary_convolution)(const sk_binary_convolution *, size_t begin, size_t end, size_t first_block,
+                             size_t end_block, const void *_Nullable *_Nonnull scratch);
+  void (*float_convolution)(const sk_float_convolution *, size_t begin, size_t end, size_t first_block,
+                            size_t end_block, const void *_Nullable *_Nonnull scratch);
   /// Rows [begin, end).
   void (*encode)(const sk_encode *, size_t begin, size_t end);
   void (*level_pool)(const sk_level_pool *, size_t begin, size_t end);
@@ -232,9 +243,6 @@ typedef struct sk_kernels {
 
 /// The kernels of an instruction set, or null if this build or this machine doesn't have it.
 const sk_kernels *_Nullable sk_kernels_for(sk_isa isa);
-
-/// Pointers that a convolution's scratch must hold, for each tap of the kernel.
-#define SK_MAX_ROWS 8
 
 #pragma clang assume_nonnull end
 #endif

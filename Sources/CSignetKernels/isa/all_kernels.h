@@ -4,6 +4,9 @@
 
 #include "../vector.h"
 
+#include "../convolution/gather.h"
+#include "../binary_convolution/epilogue.h"
+#include SK_BINARY_TILE_HEADER
 #include "../binary_convolution/portable.h"
 #include "../float_convolution/portable.h"
 #include "../encode/portable.h"
@@ -15,6 +18,7 @@
 
 const sk_kernels SK_NAME(sk_kernels) = {
     .isa = SK_ISA,
+    .arrange_panel = SK_NAME(arrange_panel),
     .binary_convolution = SK_NAME(binary_convolution),
     .float_convolution = SK_NAME(float_convolution),
     .encode = SK_NAME(encode),

@@ -55,7 +55,7 @@ public final class Engine: Sendable {
     self.batch = batch
     isa = crew.table.isa
     threads = crew.pool.threads
-    plan = Plan(model.program)
+    plan = Plan(model.program, kernels: crew.kernels)
     arenaBytes = plan.arenaBytes(batch: batch)
     guard arenaBytes <= Self.largestArena else {
       throw EngineError(

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import CSignetKernels
+
 /// A program compiled for the kernels: operators fused into steps, weights laid out in panels.
 package struct Plan: Sendable {
   package let steps: [any PlanStep]
@@ -8,12 +10,12 @@ package struct Plan: Sendable {
   package let input: FeatureShape
   package let outputs: Int
 
-  /// Compiles a checked program.
+  /// Compiles a checked program for one instruction set.
   ///
   /// `convolution (prelu)`, `(affine) binarize`, `binary_convolution threshold (max_pool)` and
   /// `binary_convolution (prelu) (max_pool) (affine) binarize` become one step each.
-  package init(_ program: Program) {
-    var compiler = PlanCompiler(nodes: program.nodes)
+  package init(_ program: Program, kernels: sk_kernels) {
+    var compiler = PlanCompiler(nodes: program.nodes, kernels: kernels)
     compiler.compile()
     steps = compiler.steps
     completed = compiler.completed
@@ -42,12 +44,14 @@ package struct Plan: Sendable {
 /// Turns nodes into steps, front to back.
 private struct PlanCompiler {
   let nodes: [Program.Node]
+  let kernels: sk_kernels
   var steps: [any PlanStep] = []
   var completed: [Int] = []
   private var next = 0
 
-  init(nodes: [Program.Node]) {
+  init(nodes: [Program.Node], kernels: sk_kernels) {
     self.nodes = nodes
+    self.kernels = kernels
   }
 
   mutating func compile() {
@@ -145,7 +149,7 @@ private struct PlanCompiler {
       PackedConvolution(
         window: window, filters: filters, groups: groups, planeWeights: planeWeights, words: words,
         parts: parts,
-        inputChannels: shape.channels)
+        inputChannels: shape.channels, kernels: kernels)
     }
     guard
       let (ending, intervals, planes, poolWindow, inverted) = ending(of: node, filters: filters, unit: unit)

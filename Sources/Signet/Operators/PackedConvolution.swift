@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CSignetKernels
+package import CSignetKernels
 
 /// A binary convolution laid out for the kernels: panels of weight bits, border corrections, output blocks.
 ///
@@ -36,18 +36,19 @@ package struct PackedConvolution: Sendable {
   package struct LevelTable: Sendable {
     package let planes: Int
     package var levels: Int { 1 << planes - 1 }
-    fileprivate let low: [AlignedBuffer<Int32>]
+    /// `[border class][level][lane]` for each group, on sums of popcounts.
+    fileprivate let start: [AlignedBuffer<UInt32>]
     fileprivate let width: [AlignedBuffer<UInt32>]
   }
 
   /// Lays weights out for the kernels.
   ///
   /// `words` are weight bits, `[filter][tap][input.groupWords]`, bits past the group's channels 0; `parts` are the output blocks
-  /// of each group.
+  /// of each group; `kernels` are those that will run it, since each instruction set has a panel of its own.
   package init(
     window: Window, filters: Int, groups: Int, planeWeights: [Int32], words: [UInt32],
     parts: [ConvolutionBlocks],
-    inputChannels: Int
+    inputChannels: Int, kernels: sk_kernels
   ) {
     self.window = window
     self.filters = filters
@@ -55,7 +56,7 @@ package struct PackedConvolution: Sendable {
     self.planeWeights = planeWeights
     self.parts = parts
     input = CodeLayout(channels: inputChannels, groups: groups)
-    zeros = AlignedBuffer(count: input.words * planeWeights.count)
+    zeros = AlignedBuffer(count: window.kernelWidth * input.words * planeWeights.count)
     blockTables = parts.map { AlignedBuffer($0.blocks) }
     let rows = BorderClasses(
       size: window.inHeight, out: window.outHeight, kernel: window.kernelHeight,
@@ -71,7 +72,8 @@ package struct PackedConvolution: Sendable {
     var panels: [AlignedBuffer<UInt32>] = []
     var bases: [AlignedBuffer<Int32>] = []
     for part in parts {
-      let panel = AlignedBuffer<UInt32>(count: part.blocks.count * window.taps * perTap * 16)
+      let evenBlocks = (part.blocks.count + 1) / 2 * 2
+      let plain = AlignedBuffer<UInt32>(count: evenBlocks * window.taps * perTap * 16)
       var ones = [Int32](repeating: 0, count: window.taps * part.lanes)
       for (b, block) in part.blocks.enumerated() {
         for lane in 0..<Int(block.count) {
@@ -79,12 +81,15 @@ package struct PackedConvolution: Sendable {
           for tap in 0..<window.taps {
             for word in 0..<perTap {
               let bits = words[source + tap * perTap + word]
-              panel.pointer[((b * window.taps + tap) * perTap + word) * 16 + lane] = bits
+              plain.pointer[((b * window.taps + tap) * perTap + word) * 16 + lane] = bits
               ones[tap * part.lanes + b * 16 + lane] += Int32(bits.nonzeroBitCount)
             }
           }
         }
       }
+      let panel = AlignedBuffer<UInt32>(count: plain.count)
+      kernels.arrange_panel(plain.pointer, panel.pointer, evenBlocks, window.taps * perTap)
+      withExtendedLifetime(plain) {}
       panels.append(panel)
       let base = AlignedBuffer<Int32>(count: rows.inside.count * columns.inside.count * part.lanes)
       var at = 0
@@ -113,18 +118,40 @@ package struct PackedConvolution: Sendable {
     Int32(window.taps * input.groupChannels) * planeWeights.reduce(0, +)
   }
 
+  /// Intervals of accumulators as intervals of popcounts: `acc = base − 2s`, so each border class has its own.
   package func levelTable(_ intervals: LevelIntervals, planes: Int) -> LevelTable {
-    LevelTable(
-      planes: planes,
-      low: parts.map { part in
-        AlignedBuffer(intervals.low.flatMap { part.spread($0, filler: 0) })
-      },
-      width: parts.map { part in
-        AlignedBuffer(
-          zip(intervals.low, intervals.high).flatMap { low, high in
-            part.spread(zip(low, high).map { UInt32(bitPattern: $1 &- $0) }, filler: 0)
-          })
-      })
+    var start: [AlignedBuffer<UInt32>] = []
+    var width: [AlignedBuffer<UInt32>] = []
+    for (part, base) in zip(parts, bases) {
+      let classes = part.lanes == 0 ? 0 : base.count / part.lanes
+      let starts = AlignedBuffer<UInt32>(count: base.count * intervals.low.count)
+      let widths = AlignedBuffer<UInt32>(count: starts.count)
+      for border in 0..<classes {
+        for level in intervals.low.indices {
+          let row = (border * intervals.low.count + level) * part.lanes
+          for (b, block) in part.blocks.enumerated() {
+            for lane in 0..<Int(block.count) {
+              let channel = Int(block.channel) + lane
+              (starts.pointer[row + b * 16 + lane], widths.pointer[row + b * 16 + lane]) = Self.popcounts(
+                low: intervals.low[level][channel], high: intervals.high[level][channel],
+                base: base.pointer[border * part.lanes + b * 16 + lane])
+            }
+          }
+        }
+      }
+      start.append(starts)
+      width.append(widths)
+    }
+    return LevelTable(planes: planes, start: start, width: width)
+  }
+
+  /// The sums s for which `low ≤ base − 2s < high`, cyclic, as `UInt32(s + start) < width`.
+  private static func popcounts(low: Int32, high: Int32, base: Int32) -> (start: UInt32, width: UInt32) {
+    let first = (Int64(base) - Int64(high)) >> 1 + 1
+    let last = (Int64(base) - Int64(low)) >> 1
+    // Two numbers of one parity may leave no integer between them: then no sum is left out.
+    if low > high, first == last + 1 { return (0, .max) }
+    return (UInt32(truncatingIfNeeded: -first), UInt32(truncatingIfNeeded: last - first + 1))
   }
 
   /// Convolves `images` images.
@@ -146,15 +173,17 @@ package struct PackedConvolution: Sendable {
                 window: window.cValue, input: codes + group * input.groupWords, zeros: zeros.pointer,
                 pixel_words: UInt32(input.words * planeWeights.count), plane_words: UInt32(input.words),
                 words: UInt32(input.groupWords), planes: UInt32(planeWeights.count), plane_weights: weights,
-                panel: panels[group].pointer, blocks: blocks, block_count: UInt32(parts[group].blocks.count),
+                panel: panels[group].pointer, stream: window.taps * input.groupWords * 16, blocks: blocks,
+                block_count: UInt32(parts[group].blocks.count),
                 base: bases[group].pointer, row_class: rowClass, column_class: columnClass,
                 column_classes: UInt32((columnClasses.max() ?? 0) + 1),
                 output: output(destination, group: group))
               withUnsafePointer(to: call) { call in
-                crew.pool.runRanges(images * window.outPixels, grain: 48) { range, worker in
+                crew.runTiles(pixels: images * window.outPixels, blocks: parts[group].blocks.count) {
+                  pixels, blocks, worker in
                   crew.kernels.binary_convolution(
-                    call, range.lowerBound, range.upperBound,
-                    crew.scratch(worker, pointers: window.taps * Int(SK_MAX_ROWS)))
+                    call, pixels.lowerBound, pixels.upperBound, blocks.lowerBound, blocks.upperBound,
+                    crew.scratch(worker, taps: window.taps))
                 }
               }
             }
@@ -170,21 +199,20 @@ package struct PackedConvolution: Sendable {
     case .reals(let pointer, let unit):
       return sk_output(
         kind: .reals, planes: 1, pixel_stride: UInt32(filters), plane_stride: 0, unit: unit, data: pointer,
-        low: nil, width: nil)
+        start: nil, width: nil)
     case .accumulators(let pointer):
       return sk_output(
         kind: .accumulators, planes: 1, pixel_stride: UInt32(filters), plane_stride: 0, unit: 1,
-        data: pointer,
-        low: nil, width: nil)
+        data: pointer, start: nil, width: nil)
     case .codes(let pointer, let table):
       return sk_output(
         kind: .codes, planes: UInt32(table.planes), pixel_stride: halves * UInt32(table.planes),
-        plane_stride: halves, unit: 1, data: pointer, low: table.low[group].pointer,
+        plane_stride: halves, unit: 1, data: pointer, start: table.start[group].pointer,
         width: table.width[group].pointer)
     case .levels(let pointer, let table):
       return sk_output(
         kind: .levels, planes: UInt32(table.planes), pixel_stride: halves * UInt32(table.levels),
-        plane_stride: halves, unit: 1, data: pointer, low: table.low[group].pointer,
+        plane_stride: halves, unit: 1, data: pointer, start: table.start[group].pointer,
         width: table.width[group].pointer)
     }
   }

@@ -30,7 +30,7 @@ package struct RealConvolution: Sendable {
     let depth = window.taps * channels
     let parts = ConvolutionBlocks.plain(filters: filters, groups: groups)
     self.parts = parts
-    zeros = AlignedBuffer(count: channels)
+    zeros = AlignedBuffer(count: window.kernelWidth * inputChannels)
     panels = parts.map { part in
       let panel = AlignedBuffer<Float>(count: part.blocks.count * depth * 16)
       for (b, block) in part.blocks.enumerated() {
@@ -58,13 +58,14 @@ package struct RealConvolution: Sendable {
         let call = sk_float_convolution(
           window: window.cValue, input: reals + group * channels, zeros: zeros.pointer,
           pixel_stride: UInt32(inputChannels), channels: UInt32(channels), panel: panels[group].pointer,
-          blocks: blockTable, block_count: UInt32(blocks.count), bias: biases[group].pointer,
+          stream: window.taps * channels * 16, blocks: blockTable, block_count: UInt32(blocks.count),
+          bias: biases[group].pointer,
           slope: slopes?[group].pointer, output: output, output_stride: UInt32(filters))
         withUnsafePointer(to: call) { call in
-          crew.pool.runRanges(images * window.outPixels, grain: 48) { range, worker in
+          crew.runTiles(pixels: images * window.outPixels, blocks: blocks.count) { pixels, blocks, worker in
             crew.kernels.float_convolution(
-              call, range.lowerBound, range.upperBound,
-              crew.scratch(worker, pointers: window.taps * Int(SK_MAX_ROWS)))
+              call, pixels.lowerBound, pixels.upperBound, blocks.lowerBound, blocks.upperBound,
+              crew.scratch(worker, taps: window.taps))
           }
         }
       }

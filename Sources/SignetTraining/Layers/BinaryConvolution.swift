@@ -99,7 +99,8 @@ package struct BinaryConvolution: Layer {
     return PackedConvolution(
       window: window, filters: output.channels, groups: groups, planeWeights: levels.weights,
       words: Array(UnsafeBufferPointer(start: bits.words, count: rows * taps.words)),
-      parts: ConvolutionBlocks.plain(filters: output.channels, groups: groups), inputChannels: input.channels)
+      parts: ConvolutionBlocks.plain(filters: output.channels, groups: groups), inputChannels: input.channels,
+      kernels: context.crew.kernels)
   }
 
   /// `sign(W)` as ±1, `[filters, taps, C/groups]`.
