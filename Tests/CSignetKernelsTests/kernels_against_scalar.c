@@ -112,9 +112,11 @@ static const uint32_t sizes[] = {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 1
 static uint32_t random_size(void) { return sizes[below(sizeof sizes / sizeof *sizes)]; }
 
 static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
-  const sk_window w = random_window(0);
+  // A few are deeper than 16 bits count.
+  const int deep = below(25) == 0;
+  const sk_window w = deep ? (sk_window){2, 3, 2, 3, 1, 1, 1, 1, 0, 0} : random_window(0);
   const uint32_t images = 1 + below(3), planes = 1 + below(4), out_planes = 1 + below(4);
-  const uint32_t depth = (random_size() + 31) / 32, filters = random_size();
+  const uint32_t depth = deep ? 2040 + below(30) : (random_size() + 31) / 32, filters = random_size();
   const size_t taps = (size_t)(w.kernel_height * w.kernel_width);
   const size_t pixels = images * (size_t)(w.out_height * w.out_width);
   const int32_t weights[4] = {planes == 1 ? 1 : 7, 4, 2, 1};
@@ -136,6 +138,7 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
   int32_t *base = zeroed(6 * lanes, 4);
   uint32_t *start = zeroed(6 * levels * lanes, 4), *width = zeroed(6 * levels * lanes, 4);
   for (size_t i = 0; i < 6 * lanes; ++i) base[i] = (int32_t)below(2000) - 500;
+  uint16_t *shorts = zeroed(12 * levels * lanes, 2);
   const uint32_t depth_bits = (uint32_t)(taps * depth * 32) * (planes == 1 ? 1 : 7);
   for (size_t i = 0; i < 6 * levels * lanes; ++i) {
     start[i] = 0u - depth_bits / 2 + below(depth_bits / 4 + 1);
@@ -164,6 +167,11 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
     // Four parts, cut at other places for each table: the cuts must not matter.
     const size_t cut = below((uint32_t)pixels + 1), half = below(c.block_count / 2 + 1) * 2;
     (i ? b : a)->arrange_panel(plain, panel, even_blocks, taps * depth);
+    c.output.shorts = 0;
+    if ((i ? b : a)->arrange_shorts && planes == 1 && out_planes == 1 && kind >= SK_OUTPUT_CODES && depth_bits < 16384) {
+      b->arrange_shorts(start, width, shorts, 6 * lanes / 32);
+      c.output.shorts = shorts;
+    }
     (i ? b : a)->binary_convolution(&c, 0, cut, 0, half, scratch);
     (i ? b : a)->binary_convolution(&c, cut, pixels, 0, half, scratch);
     (i ? b : a)->binary_convolution(&c, 0, cut, half, c.block_count, scratch);
@@ -171,7 +179,7 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
   }
   expect_equal("binary_convolution", results[1], results[0], bytes);
   free(results[0]), free(results[1]), free(scratch), free(input), free(plain), free(panel), free(zeros);
-  free(rows), free(columns), free(base), free(start), free(width);
+  free(rows), free(columns), free(base), free(start), free(width), free(shorts);
 }
 
 static void float_convolution(const sk_kernels *a, const sk_kernels *b) {

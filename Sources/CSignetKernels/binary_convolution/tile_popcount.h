@@ -141,6 +141,7 @@ SK_INLINE size_t SK_NAME(binary_group)(const sk_binary_convolution *c, const SK_
   if (c->planes == 2 && c->output.planes == 2 && bits) ending = 3;
   SK_NAME(binary_tile) *const *kernels = SK_NAME(binary_tiles_x1)[ending];
   size_t width = 1;
+  (void)blocks;
 #if SK_VECTORS >= 2
   if (blocks >= 2) kernels = SK_NAME(binary_tiles_x2)[ending], width = 2;
 #endif

@@ -35,7 +35,8 @@ typedef struct sk_window {
   int32_t pad_top, pad_left;
 } sk_window;
 
-/// Up to 16 consecutive channels that one vector computes, and where they go.
+/// Up to 16 consecutive channels that one vector computes, and where they go. The blocks of reals and accumulators follow
+/// each other; those of bits come in pairs, one for each half of a word.
 typedef struct sk_block {
   uint32_t channel;   ///< first channel
   uint32_t count;     ///< channels in use, 0...16; the lanes behind them give bit 0 and are not stored
@@ -64,6 +65,7 @@ typedef struct sk_output {
   void *data;
   const uint32_t *_Nullable start;  ///< [border class][levels][blocks * 16]
   const uint32_t *_Nullable width;  ///< [border class][levels][blocks * 16]; 0 in lanes without a channel
+  const uint16_t *_Nullable shorts;  ///< what arrange_shorts makes of both; null but for one plane in, one out, K < 16384
 } sk_output;
 
 /// A convolution of +-1 activations, in `planes` weighted planes, with +-1 weights: one group of channels.
@@ -194,6 +196,8 @@ typedef struct sk_kernels {
   sk_isa isa;
   /// Lays weight words [block][depth][16] out for binary_convolution; `blocks` is even, depth = taps * words.
   void (*arrange_panel)(const uint32_t *words, uint32_t *panel, size_t blocks, size_t depth);
+  /// Lays start and width [pair of blocks][32] out in 16 bits, 64 a pair; null where the kernel doesn't want them.
+  void (*_Nullable arrange_shorts)(const uint32_t *start, const uint32_t *width, uint16_t *shorts, size_t pairs);
   /// Output pixels [begin, end) of the whole batch, blocks [first_block, end_block), the first one even; `scratch` holds
   /// max(SK_SCRATCH_POINTERS, taps * SK_MAX_ROWS) pointers.
   void (*binary_convolution)(const sk_binary_convolution *, size_t begin, size_t end, size_t first_block,

@@ -6,7 +6,13 @@
 
 #include "../convolution/gather.h"
 #include "../binary_convolution/epilogue.h"
-#include SK_BINARY_TILE_HEADER
+#if defined(SK_TILE_LOOKUP)
+#include "../binary_convolution/tile_lookup.h"
+#elif defined(SK_TILE_NEON)
+#include "../binary_convolution/tile_neon.h"
+#else
+#include "../binary_convolution/tile_popcount.h"
+#endif
 #include "../binary_convolution/portable.h"
 #include "../float_convolution/portable.h"
 #include "../encode/portable.h"
@@ -19,6 +25,9 @@
 const sk_kernels SK_NAME(sk_kernels) = {
     .isa = SK_ISA,
     .arrange_panel = SK_NAME(arrange_panel),
+#ifdef SK_TILE_LOOKUP
+    .arrange_shorts = SK_NAME(arrange_shorts),
+#endif
     .binary_convolution = SK_NAME(binary_convolution),
     .float_convolution = SK_NAME(float_convolution),
     .encode = SK_NAME(encode),

@@ -10,9 +10,9 @@
 #define SK_ISA SK_ISA_AVX512
 #define SK_ROWS 6
 #define SK_VECTORS 4
-#define SK_BINARY_TILE_HEADER "../binary_convolution/tile_popcount.h"
 #define SK_POPCOUNT(x) __builtin_elementwise_popcount(x)
 #define SK_REGISTER(x) "+v"(x)
+#define SK_FLOAT_REGISTER(x) "+v"(x)
 #include "all_kernels.h"
 #pragma clang attribute pop
 #endif

@@ -6,7 +6,7 @@
 #define SK_ISA SK_ISA_SCALAR
 #define SK_ROWS 4
 #define SK_VECTORS 1
-#define SK_BINARY_TILE_HEADER "../binary_convolution/tile_popcount.h"
 #define SK_POPCOUNT(x) __builtin_elementwise_popcount(x)
 #define SK_REGISTER(x) "+m"(x)
+#define SK_FLOAT_REGISTER(x) "+m"(x)
 #include "all_kernels.h"

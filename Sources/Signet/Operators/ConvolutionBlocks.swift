@@ -26,14 +26,24 @@ package struct ConvolutionBlocks: Sendable {
   package static func packed(filters: Int, groups: Int, layout: CodeLayout) -> [ConvolutionBlocks]? {
     let size = filters / groups
     var parts = Array(repeating: [sk_block](), count: groups)
+    var group = 0
     for block in layout.blocks {
-      let first = Int(block.channel)
-      let last = first + max(Int(block.count), 1) - 1
-      let group = min(first, filters - 1) / size
-      guard min(last, filters - 1) / size == group else { return nil }
+      // A half word without channels belongs to the one before it.
+      if block.count > 0 {
+        group = Int(block.channel) / size
+        guard Int(block.channel + block.count - 1) / size == group else { return nil }
+      }
       parts[group].append(block)
     }
     return parts.map { ConvolutionBlocks(blocks: $0, halves: layout.words * 2) }
+  }
+
+  /// Whether the blocks are whole words: pairs of neighbouring half words.
+  package var areWholeWords: Bool {
+    blocks.count % 2 == 0
+      && stride(from: 0, to: blocks.count, by: 2).allSatisfy {
+        blocks[$0].position % 2 == 0 && blocks[$0 + 1].position == blocks[$0].position + 1
+      }
   }
 
   /// Spreads one value for each channel over the lanes; unused lanes get `filler`.

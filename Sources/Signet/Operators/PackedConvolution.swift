@@ -19,6 +19,7 @@ package struct PackedConvolution: Sendable {
   private let rowClasses: [UInt16]
   private let columnClasses: [UInt16]
   private let zeros: AlignedBuffer<UInt32>
+  private let kernels: sk_kernels
 
   /// What becomes of the accumulators.
   package enum Destination {
@@ -39,6 +40,8 @@ package struct PackedConvolution: Sendable {
     /// `[border class][level][lane]` for each group, on sums of popcounts.
     fileprivate let start: [AlignedBuffer<UInt32>]
     fileprivate let width: [AlignedBuffer<UInt32>]
+    /// Both in 16 bits, where the kernels want them and the sums allow it.
+    fileprivate let shorts: [AlignedBuffer<UInt16>]?
   }
 
   /// Lays weights out for the kernels.
@@ -55,6 +58,7 @@ package struct PackedConvolution: Sendable {
     self.groups = groups
     self.planeWeights = planeWeights
     self.parts = parts
+    self.kernels = kernels
     input = CodeLayout(channels: inputChannels, groups: groups)
     zeros = AlignedBuffer(count: window.kernelWidth * input.words * planeWeights.count)
     blockTables = parts.map { AlignedBuffer($0.blocks) }
@@ -142,7 +146,22 @@ package struct PackedConvolution: Sendable {
       start.append(starts)
       width.append(widths)
     }
-    return LevelTable(planes: planes, start: start, width: width)
+    return LevelTable(
+      planes: planes, start: start, width: width, shorts: shorts(start, width, planes: planes))
+  }
+
+  /// Intervals of one plane in 16 bits; a sum, its start and its width must stay apart modulo 2¹⁶.
+  private func shorts(
+    _ start: [AlignedBuffer<UInt32>], _ width: [AlignedBuffer<UInt32>], planes: Int
+  ) -> [AlignedBuffer<UInt16>]? {
+    guard let arrange = kernels.arrange_shorts, planes == 1, planeWeights.count == 1, bound < 16384,
+      parts.allSatisfy(\.areWholeWords)
+    else { return nil }
+    return zip(start, width).map { start, width in
+      let shorts = AlignedBuffer<UInt16>(count: start.count * 2)
+      arrange(start.pointer, width.pointer, shorts.pointer, start.count / 32)
+      return shorts
+    }
   }
 
   /// The sums s for which `low ≤ base − 2s < high`, cyclic, as `UInt32(s + start) < width`.
@@ -199,21 +218,23 @@ package struct PackedConvolution: Sendable {
     case .reals(let pointer, let unit):
       return sk_output(
         kind: .reals, planes: 1, pixel_stride: UInt32(filters), plane_stride: 0, unit: unit, data: pointer,
-        start: nil, width: nil)
+        start: nil, width: nil, shorts: nil)
     case .accumulators(let pointer):
       return sk_output(
         kind: .accumulators, planes: 1, pixel_stride: UInt32(filters), plane_stride: 0, unit: 1,
-        data: pointer, start: nil, width: nil)
+        data: pointer, start: nil, width: nil, shorts: nil)
     case .codes(let pointer, let table):
       return sk_output(
         kind: .codes, planes: UInt32(table.planes), pixel_stride: halves * UInt32(table.planes),
         plane_stride: halves, unit: 1, data: pointer, start: table.start[group].pointer,
-        width: table.width[group].pointer)
+        width: table.width[group].pointer,
+        shorts: table.shorts?[group].pointer)
     case .levels(let pointer, let table):
       return sk_output(
         kind: .levels, planes: UInt32(table.planes), pixel_stride: halves * UInt32(table.levels),
         plane_stride: halves, unit: 1, data: pointer, start: table.start[group].pointer,
-        width: table.width[group].pointer)
+        width: table.width[group].pointer,
+        shorts: table.shorts?[group].pointer)
     }
   }
 }
