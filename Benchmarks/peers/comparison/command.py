@@ -16,7 +16,7 @@ from comparison import machine, report, signet
 from comparison.engines import OWN, PEERS
 from comparison.environments import Unavailable, install, prepare_models, root
 from comparison.networks import NETWORKS, NOTHING
-from comparison.rounds import Configuration, Field, Results
+from comparison.rounds import Configuration, Field, Results, Row
 
 PEER_NAMES = tuple(dict.fromkeys(engine.environment for engine in PEERS))
 
@@ -87,14 +87,15 @@ def main() -> int:
                 for batch in batches:
                     print(f"{name}, threads {count}, batch {batch} ", end="", file=sys.stderr, flush=True)
                     configuration = Configuration(NETWORKS[name], count, batch)
-                    rows = field.compare(configuration, settings["rounds"], settings["seconds"])
+                    rows: list[Row] = []
                     results.append((configuration, rows))
+                    field.compare(configuration, rows, settings["rounds"], settings["seconds"])
     except KeyboardInterrupt:
         print("\nstopped; what was measured so far follows", file=sys.stderr)
     finally:
         field.close()
     settings["call_milliseconds"] = overheads
-    versions = {"signet": signet.version(command), **field.versions}
+    versions = {"signet": signet.version(command, built=not options.signet), **field.versions}
     settings["minutes"] = round((time.monotonic() - started) / 60, 1)
     return _write(results, about, versions, settings, options)
 

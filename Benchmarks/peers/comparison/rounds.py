@@ -70,12 +70,11 @@ class Field:
         self._workers: dict[str, Worker] = {}
         self.versions: dict[str, str] = {}
 
-    def compare(self, configuration: Configuration, rounds: int, seconds: float) -> list[Row]:
-        """Times every engine in each round, in an order that starts one further each time.
+    def compare(self, configuration: Configuration, rows: list[Row], rounds: int, seconds: float) -> None:
+        """Times every engine in each round, in an order that starts one further each time; fills `rows`.
 
         Slow changes of the machine so meet all engines alike, and none always follows the same neighbour.
         """
-        rows: list[Row] = []
         runners: list[tuple[Row, Runner]] = []
         reference: Logits | None = None
         for engine in self._peers:
@@ -114,7 +113,6 @@ class Field:
                 except Unavailable as error:
                     row.problem = str(error)
         print(file=sys.stderr)
-        return rows
 
     def call_overheads(self, seconds: float) -> dict[str, float]:
         """Milliseconds of a call of each peer that computes next to nothing: what its interface costs."""

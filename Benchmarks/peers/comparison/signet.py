@@ -121,11 +121,13 @@ class OwnRunner:
         return _json(self._signet, [*self._arguments, "--runs", str(self._runs)])
 
 
-def version(signet: Path) -> str:
-    """The version that the command prints, and the commit of the source tree if it is one."""
+def version(signet: Path, built: bool) -> str:
+    """The version that the command prints, and the commit that it was built from if it was built here."""
     printed = subprocess.run(
         [str(signet), "--version"], stdout=subprocess.PIPE, text=True, check=False
     ).stdout.strip()
+    if not built:
+        return printed
     git = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"]
     try:
         commit = subprocess.run(
