@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: reads options, sets everything up, runs, writes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+from comparison import machine, report, signet
+from comparison.engines import OWN, PEERS
+from comparison.environments import Unavailable, install, prepare_models, root
+from comparison.networks import NETWORKS, NOTHING
+from comparison.rounds import Configuration, Field, Results, Row
+
+PEER_NAMES = tuple(dict.fromkeys(engine.environment for engine in PEERS))
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="Benchmarks/peers/run",
+        description="Compares Signet's engine with ONNX Runtime, OpenVINO, PyTorch and Larq Compute Engine.",
+    )
+    made.add_argument("--networks", type=_names(NETWORKS), help=f"of {','.join(NETWORKS)}; all if not given")
+    made.add_argument("--peers", type=_names(PEER_NAMES), help=f"of {','.join(PEER_NAMES)}; all if not given")
+    made.add_argument("--threads", type=_numbers, help="1,2 if not given")
+    made.add_argument("--batches", type=_numbers, help="images in a run; 1,16 if not given")
+    made.add_argument("--rounds", type=_number, help="rounds in which each engine has a turn; 7 if not given")
+    made.add_argument("--seconds", type=_seconds, help="length of a turn, less its warm-up; 0.7 if not given")
+    made.add_argument(
+        "--quick", action="store_true", help="nin-small, 1 thread, batch 1, 1 round of 0.05 s: a trial"
+    )
+    made.add_argument(
+        "--signet", type=Path, metavar="PATH", help="the command to measure; built if not given"
+    )
+    made.add_argument(
+        "--output", type=Path, metavar="FILE", help="Markdown file; standard output if not given"
+    )
+    made.add_argument("--json", type=Path, metavar="FILE", help="JSON file with every round's figure")
+    return made
+
+
+def main() -> int:
+    options = parser().parse_args()
+    quick = options.quick
+    networks = options.networks or (["nin-small"] if quick else list(NETWORKS))
+    threads = options.threads or ([1] if quick else [1, 2])
+    batches = options.batches or ([1] if quick else [1, 16])
+    settings: dict[str, Any] = {
+        "rounds": options.rounds or (1 if quick else 7),
+        "seconds": options.seconds or (0.05 if quick else 0.7),
+        "quick": quick,
+    }
+    about: dict[str, Any] = {**machine.describe(), "load_at_start": round(machine.load(), 2)}
+    if max(threads) > machine.usable_cores():
+        print(f"run: --threads {max(threads)}: this machine has {about['cores']} cores", file=sys.stderr)
+        return 64
+    for path in filter(None, (options.output, options.json)):
+        if not os.access(path.parent, os.W_OK) or path.is_dir():
+            print(f"run: {path}: cannot be written", file=sys.stderr)
+            return 73
+    try:
+        command = (options.signet or signet.build()).resolve()
+        for name in networks:
+            signet.check_network(command, NETWORKS[name])
+    except (Unavailable, signet.Mismatch) as error:
+        print(f"run: {error}", file=sys.stderr)
+        return 1
+
+    field = _field(command, options.peers or list(PEER_NAMES), networks)
+    if machine.load() > 0.5 and not quick:
+        print(f"the machine is busy (load {machine.load():.1f}): figures will be noisy", file=sys.stderr)
+    results: Results = []
+    started = time.monotonic()
+    overheads: dict[str, float] = {}
+    try:
+        if not quick:
+            print("calls that compute nothing", file=sys.stderr, flush=True)
+            overheads = field.call_overheads(settings["seconds"])
+        for name in networks:
+            for count in threads:
+                for batch in batches:
+                    print(f"{name}, threads {count}, batch {batch} ", end="", file=sys.stderr, flush=True)
+                    configuration = Configuration(NETWORKS[name], count, batch)
+                    rows: list[Row] = []
+                    results.append((configuration, rows))
+                    field.compare(configuration, rows, settings["rounds"], settings["seconds"])
+    except KeyboardInterrupt:
+        print("\nstopped; what was measured so far follows", file=sys.stderr)
+    finally:
+        field.close()
+    settings["call_milliseconds"] = overheads
+    versions = {"signet": signet.version(command, built=not options.signet), **field.versions}
+    settings["minutes"] = round((time.monotonic() - started) / 60, 1)
+    return _write(results, about, versions, settings, options)
+
+
+def _field(command: Path, peers: list[str], networks: list[str]) -> Field:
+    """Installs the peers and makes their models; whoever fails takes part with the reason."""
+    folder = root()
+    pythons: dict[str, Path | str] = {}
+    for name in peers:
+        try:
+            pythons[name] = install(name, folder)
+        except Unavailable as error:
+            pythons[name] = f"not installed: {error}"
+    models: Path | str
+    try:
+        models = prepare_models([NOTHING.name, *networks], folder)
+    except Unavailable as error:
+        models = f"no models: {error}"
+    engines = [engine for engine in PEERS if engine.environment in peers]
+    return Field(engines, list(OWN), pythons, command, models, folder)
+
+
+def _write(
+    results: Results,
+    about: dict[str, Any],
+    versions: dict[str, str],
+    settings: dict[str, Any],
+    options: argparse.Namespace,
+) -> int:
+    """Writes what was asked for; the exit code is 0 if there is a figure of ours."""
+    text = report.markdown(results, about, versions, settings)
+    try:
+        if options.json:
+            options.json.write_text(
+                json.dumps(report.as_json(results, about, versions, settings), indent=1) + "\n"
+            )
+        if options.output:
+            options.output.write_text(text)
+        else:
+            print(text, end="")
+    except OSError as error:
+        print(f"run: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    measured = [row for _, rows in results for row in rows if row.median is not None]
+    return 0 if any(row.is_own for row in measured) else 1
+
+
+def _names(known: Collection[str]) -> Callable[[str], list[str]]:
+    """A parser of names with commas between them."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        for name in names:
+            if name not in known:
+                raise argparse.ArgumentTypeError(f"{name}: not one of {', '.join(known)}")
+        return list(dict.fromkeys(names))
+
+    return parse
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1024:
+        raise argparse.ArgumentTypeError(f"{text}: give a number from 1 to 1024")
+    return int(text)
+
+
+def _numbers(text: str) -> list[int]:
+    return list(dict.fromkeys(_number(part) for part in text.split(",")))
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= 60:
+        raise argparse.ArgumentTypeError(f"{text}: give seconds, more than 0 and at most 60")
+    return value
