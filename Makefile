@@ -2,9 +2,9 @@
 
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test build check format clean
+.PHONY: help demo test build check docs format clean
 
-SWIFT_FOLDERS := $(wildcard Sources Tests Benchmarks Examples) Package.swift
+SWIFT_FOLDERS := $(wildcard Sources Tests Benchmarks Examples Scripts) Package.swift
 
 help:  ## This list.
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r a b; do printf '%-12s  %s\n' "$$a" "$$b"; done
@@ -20,10 +20,14 @@ build:  ## The command signet, in release.
 	@Scripts/install-system-packages
 	swift build -c release --product signet
 
-check:  ## Format, import table, and what the runtime links.
+check:  ## Format, import table, documentation, and the example with what it links.
 	swift format lint --strict --recursive $(SWIFT_FOLDERS)
 	Scripts/check-imports
-	Scripts/check-runtime-links
+	Scripts/build-docs
+	Scripts/check-example
+
+docs:  ## The library's documentation, as a site in .build/docs.
+	Scripts/build-docs
 
 format:  ## Format the Swift code, and the C code if clang-format is there.
 	swift format --in-place --recursive $(SWIFT_FOLDERS)

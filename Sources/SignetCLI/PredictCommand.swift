@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import Foundation
 import Signet
 import SignetData
 
@@ -38,13 +37,13 @@ struct PredictCommand: ParsableCommand {
     let probability: Double
   }
 
-  struct Prediction: Encodable {
+  struct ImagePrediction: Encodable {
     let image: String
     let labels: [Label]
   }
 
   struct Result: Encodable {
-    let predictions: [Prediction]
+    let predictions: [ImagePrediction]
   }
 
   func run() throws {
@@ -65,8 +64,9 @@ struct PredictCommand: ParsableCommand {
     }
     // Everything is computed before anything is printed: an error leaves no partial output.
     let predictions = try inputs.map { input in
-      let logits = try engine.logits(pixels: input.image.pixels)
-      return Prediction(image: input.name, labels: labels(logits, names: engine.model.classNames))
+      let classes = try engine.predict(pixels: input.image.pixels, top: top).flatMap { $0 }
+      return ImagePrediction(
+        image: input.name, labels: classes.map { Label(label: $0.label, probability: $0.probability) })
     }
     try output.print(Result(predictions: predictions)) {
       for (input, prediction) in zip(inputs, predictions) {
@@ -77,16 +77,5 @@ struct PredictCommand: ParsableCommand {
         }
       }
     }
-  }
-
-  /// Softmax of the logits, the most probable first.
-  private func labels(_ logits: [Float], names: [String]) -> [Label] {
-    let largest = Double(logits.max() ?? 0)
-    let powers = logits.map { exp(Double($0) - largest) }
-    let sum = powers.reduce(0, +)
-    return powers.indices.sorted { powers[$0] == powers[$1] ? $0 < $1 : powers[$0] > powers[$1] }.prefix(top)
-      .map {
-        Label(label: names.isEmpty ? "class \($0)" : names[$0], probability: powers[$0] / sum)
-      }
   }
 }

@@ -139,16 +139,32 @@ struct PipelineTests {
     #expect(plain["logits_sha256"] as? String == packed["logits_sha256"] as? String)
   }
 
-  @Test func benchmarkTellsOfEachStep() throws {
-    let outcome = try signet("benchmark", run.model, "--runs", "3", "--batch", "2", "--json", in: run.folder)
+  /// Oracle: the network's shapes and products, by hand; order statistics are in order.
+  @Test(arguments: [1, 2]) func benchmarkTellsOfEachStep(batch: Int) throws {
+    let outcome = try signet(
+      "benchmark", run.model, "--runs", "3", "--batch", "\(batch)", "--json", in: run.folder)
     let result = try outcome.json()
-    #expect((result["milliseconds_per_image"] as? Double).map { $0 > 0 } == true)
+    func number(_ key: String) throws -> Double { try #require(result[key] as? Double, "\(key)") }
+    let median = try number("milliseconds_per_image")
+    #expect(try 0 < number("milliseconds_per_image_minimum"))
+    #expect(try number("milliseconds_per_image_minimum") <= median)
+    #expect(try median <= number("milliseconds_per_image_p90"))
+    #expect(try abs(number("convolution_share") + number("other_share") - 1) < 1e-9)
+    for key in ["peak_binary_macs_per_second", "peak_float_macs_per_second"] {
+      #expect(try number(key) > 0 && number(key + "_all_threads") > 0)
+    }
+    #expect(result["runs"] as? Int == 3 && result["batch"] as? Int == batch)
     #expect(ISA.available.map(\.rawValue).contains(result["isa"] as? String ?? ""))
     let layers = try #require(result["layers"] as? [[String: Any]])
     let binary = layers.reduce(0) { $0 + ($1["binary_macs"] as? Int ?? 0) }
-    // A run has two images, with two planes through 6·6·40 sums of 144 and 3·3·5 sums of 40.
-    #expect(binary == 2 * 2 * (1440 * 144 + 45 * 40))
-    #expect(layers.contains { $0["name"] as? String == "convB" && $0["share_of_peak"] is Double })
+    // Of one image, whatever the batch: two planes through 6·6·40 sums of 144 and 3·3·5 sums of 40.
+    #expect(binary == 2 * (1440 * 144 + 45 * 40))
+    #expect(result["binary_macs"] as? Int == binary)
+    let layer = try #require(layers.first { $0["name"] as? String == "convB" })
+    #expect(layer["share_of_peak"] is Double && layer["mac_kind"] as? String == "binary")
+    #expect(layer["input"] as? [Int] == [6, 6, 16] && layer["output"] as? [Int] == [3, 3, 40])
+    #expect(layer["kernel"] as? [Int] == [3, 3] && layer["stride"] as? [Int] == [1, 1])
+    #expect(layer["groups"] as? Int == 1 && layer["binarizations"] as? Int == 2)
   }
 
   @Test func textAndHelp() throws {

@@ -11,6 +11,7 @@
 #ifndef SIGNET_KERNELS_H
 #define SIGNET_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -247,6 +248,9 @@ typedef struct sk_kernels {
 
 /// The kernels of an instruction set, or null if this build or this machine doesn't have it.
 const sk_kernels *_Nullable sk_kernels_for(sk_isa isa);
+
+/// Whether the kernels were compiled with optimisation: a debug build's times say nothing.
+bool sk_is_optimized(void);
 
 #pragma clang assume_nonnull end
 #endif

@@ -26,13 +26,22 @@ public struct CompactModel: Sendable {
   package let program: Program
 
   /// Loads and checks a file.
-  /// - Throws: ``ModelFormatError`` if it is damaged, foreign, or of a newer version.
+  ///
+  /// - Parameter path: a `.signet` file. It is not needed any more once this returns.
+  /// - Throws: ``ModelFormatError`` if it can't be read, is damaged, foreign, or of a newer version.
+  /// - Complexity: O(bytes of the file): its checksum is verified.
   public init(path: String) throws {
     try self.init(archive: TensorArchive(path: path))
   }
 
-  /// Checks a file's bytes; `path` is used in messages.
-  package init(bytes: [UInt8], path: String) throws {
+  /// Loads and checks a file that is in memory already, such as a resource of a program.
+  ///
+  /// - Parameters:
+  ///   - bytes: all bytes of a `.signet` file.
+  ///   - path: what errors call it.
+  /// - Throws: ``ModelFormatError`` if they are damaged, foreign, or of a newer version.
+  /// - Complexity: O(bytes): their checksum is verified.
+  public init(bytes: [UInt8], path: String = "<memory>") throws {
     try self.init(archive: TensorArchive(bytes: bytes, path: path))
   }
 

@@ -32,27 +32,24 @@ package struct ModelReport: Sendable {
 
   package init(_ model: CompactModel) {
     rows = model.program.nodes.map { node in
-      var (weights, bits, binary, float) = (0, 0, 0, 0)
+      var (weights, bits) = (0, 0)
       let depth: (Window, Int) -> Int = { $0.taps * node.input.shape.channels / $1 }
       switch node.operation {
-      case .convolution(let window, let groups, let weight, _):
+      case .convolution(_, _, let weight, _):
         (weights, bits) = (weight.count, 32)
-        float = node.output.shape.count * depth(window, groups)
       case .binaryConvolution(let window, let groups, _):
         (weights, bits) = (node.output.shape.channels * depth(window, groups), 1)
-        if case .codes(_, let planes, _) = node.input {
-          binary = node.output.shape.count * depth(window, groups) * planes.count
-        }
       default: break
       }
       let own = model.tensorBytes.reduce(0) { sum, tensor in
         let end = tensor.key.lastIndex(of: ".") ?? tensor.key.endIndex
         return tensor.key[..<end] == node.name ? sum + tensor.value : sum
       }
+      let work = node.multiplyAdds
+      func count(_ kind: MultiplyAdd) -> Int { work?.kind == kind ? work?.count ?? 0 : 0 }
       return Row(
         name: node.name, kind: node.kind.rawValue, output: node.output.shape, weights: weights,
-        weightBits: bits,
-        bytes: own, binaryMACs: binary, floatMACs: float)
+        weightBits: bits, bytes: own, binaryMACs: count(.binary), floatMACs: count(.float))
     }
     headerBytes = model.headerBytes
     fileBytes = model.fileBytes

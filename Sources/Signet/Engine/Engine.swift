@@ -5,7 +5,8 @@ import Dispatch
 /// Runs a compact model on packed bits.
 ///
 /// The same model and input give the same logits, bit for bit, on every instruction set, with any number of threads and
-/// in any batch. An engine may be used from several threads; calls take turns.
+/// in any batch. An engine may be used from several threads and tasks at a time; their batches take turns, and a caller
+/// waits for its turn and its result. For work side by side, make an engine for each.
 public final class Engine: Sendable {
   /// The model that the engine runs.
   public let model: CompactModel
@@ -13,6 +14,8 @@ public final class Engine: Sendable {
   public let isa: ISA
   /// Threads in use.
   public let threads: Int
+  /// Images that are computed at a time; more of them in a call are split.
+  public let batch: Int
   /// Bytes of the arena that holds all activations.
   public let arenaBytes: Int
 
@@ -21,7 +24,8 @@ public final class Engine: Sendable {
 
   package let plan: Plan
   package let crew: Crew
-  private let batch: Int
+  /// What each byte becomes, by channel; see ``Preprocessing/table()``.
+  let inputTable: [Float]
   private let arena: AlignedBuffer<UInt8>
   private let turn = DispatchSemaphore(value: 1)
 
@@ -32,7 +36,9 @@ public final class Engine: Sendable {
   ///   - threads: threads to share the work of an image.
   ///   - batch: images that are computed at a time; more of them in a call are split.
   ///   - isa: an instruction set, or nil for what `SIGNET_ISA` names, or else the fastest.
-  /// - Throws: ``EngineError`` if the instruction set can't run here or the thread count is not positive.
+  /// - Throws: ``EngineError`` if the instruction set can't run here, the thread count is not 1…1024, the batch is not
+  ///   1…65536, or its arena would be larger than 16 GiB.
+  /// - Complexity: O(weights): they are laid out for the instruction set. Keep an engine rather than making it anew.
   public convenience init(_ model: CompactModel, threads: Int = 1, batch: Int = 1, isa: ISA? = nil) throws {
     let table: KernelTable
     if let isa {
@@ -56,6 +62,7 @@ public final class Engine: Sendable {
     isa = crew.table.isa
     threads = crew.pool.threads
     plan = Plan(model.program, kernels: crew.kernels)
+    inputTable = model.preprocessing.table()
     arenaBytes = plan.arenaBytes(batch: batch)
     guard arenaBytes <= Self.largestArena else {
       throw EngineError(
@@ -64,42 +71,11 @@ public final class Engine: Sendable {
     arena = AlignedBuffer(count: arenaBytes)
   }
 
-  /// The logits of one or more images.
-  ///
-  /// - Parameter inputs: normalised images, `[N, height, width, channels]`.
-  /// - Returns: logits, `[N, classes]`.
-  /// - Throws: ``EngineError`` if the count is not a multiple of one image's.
-  public func logits(_ inputs: [Float]) throws -> [Float] {
-    let size = plan.input.count
-    guard inputs.count % size == 0 else {
-      throw EngineError(
-        .badInput, "\(inputs.count) values given; one image of \(plan.input) has \(size)")
-    }
-    let images = inputs.count / size
-    var result = [Float](repeating: 0, count: images * plan.outputs)
-    inputs.withUnsafeBufferPointer { inputs in
-      result.withUnsafeMutableBufferPointer { result in
-        guard let from = inputs.baseAddress, let to = result.baseAddress else { return }
-        run(from, images: images, logits: to)
-      }
-    }
-    return result
-  }
-
-  /// The logits of one or more images as bytes.
-  ///
-  /// - Parameter pixels: images of the model's size, `[N, height, width, channels]`, 0 black and 255 white.
-  /// - Returns: logits, `[N, classes]`.
-  /// - Throws: ``EngineError`` if the count is not a multiple of one image's.
-  public func logits(pixels: [UInt8]) throws -> [Float] {
-    let (table, channels) = (model.preprocessing.table(), model.preprocessing.channels)
-    return try logits(pixels.enumerated().map { table[$0 % channels * 256 + Int($1)] })
-  }
-
-  /// Runs `images` images; `observe` sees each step's index, its memory and the number of images in it.
+  /// Runs `images` images; `observe` sees each step's index, its memory and the number of images in it, and `started` is
+  /// called in front of a batch's first step.
   package func run(
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
-    observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }
+    observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }, started: () -> Void = {}
   ) {
     turn.wait()
     defer { turn.signal() }
@@ -107,7 +83,8 @@ public final class Engine: Sendable {
     while first < images {
       let count = min(batch, images - first)
       runBatch(
-        inputs + first * plan.input.count, images: count, logits: logits + first * plan.outputs, observe)
+        inputs + first * plan.input.count, images: count, logits: logits + first * plan.outputs, observe,
+        started)
       first += count
     }
   }
@@ -115,13 +92,14 @@ public final class Engine: Sendable {
   /// Values live at the two ends of the arena in turn; a step's scratch lies between them.
   private func runBatch(
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
-    _ observe: (Int, StepMemory, Int) -> Void
+    _ observe: (Int, StepMemory, Int) -> Void, _ started: () -> Void
   ) {
     let base = UnsafeMutableRawPointer(arena.pointer)
     var inputBytes = plan.batchBytes(plan.input.count * 4, images)
     base.copyMemory(from: inputs, byteCount: images * plan.input.count * 4)
     var input = base
     var atFront = true
+    started()
     for (index, step) in plan.steps.enumerated() {
       let outputBytes = plan.batchBytes(step.outputBytes, images)
       let output = atFront ? base + (arenaBytes - outputBytes) : base

@@ -1,83 +1,92 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CSignetKernels
-
 /// Times an engine and each of its steps, and what the machine could do at most.
+///
+/// All times are of one image, in milliseconds: those of a batch, divided by its images.
 package struct EngineBenchmark {
   package struct Row: Sendable {
-    package let name: String
+    package let step: StepDescription
+    /// Median of the runs in which steps were timed.
     package let milliseconds: Double
-    package let binaryMACs: Int
-    package let floatMACs: Int
-    /// Share of the measured peak; nil for steps without multiply-adds.
+    /// Share of what all threads reach on registers; nil for steps without multiply-adds.
     package let shareOfPeak: Double?
   }
 
-  /// Median milliseconds of a batch.
-  package let milliseconds: Double
+  /// Whole runs, in which nothing else was timed.
+  package let whole: Timings
   package let rows: [Row]
-  /// Multiply-adds a second that one thread reaches on registers.
-  package let peakBinary: Double
-  package let peakFloat: Double
-  package let runs: Int
+  /// Putting the input into the arena: median, as for a step.
+  package let inputMilliseconds: Double
+  package let peaks: MachinePeaks
+  package let warmUpRuns: Int
 
-  /// Warms up, then takes medians over `runs` runs of a batch of `batch` random images.
-  package init(_ engine: Engine, batch: Int, runs: Int) {
-    let size = engine.plan.input.count * batch
+  package var runs: Int { whole.count }
+
+  /// Share of the time that steps with multiply-adds take, of the steps' sum with the input.
+  ///
+  /// What such a step does in one go with its sums (thresholds, pools) counts as its time.
+  package var convolutionShare: Double {
+    let all = rows.reduce(inputMilliseconds) { $0 + $1.milliseconds }
+    let working = rows.reduce(0) { $0 + ($1.step.multiplyAdds == nil ? 0 : $1.milliseconds) }
+    return all > 0 ? working / all : 0
+  }
+
+  /// Warms up, then times runs of random images, as many as the engine takes at a time.
+  ///
+  /// Runs that are timed as a whole and runs whose steps are timed take turns, so that both meet the same machine.
+  package init(_ engine: Engine, effort: BenchmarkEffort) {
+    let batch = engine.batch
     var random = SplitMix64(seed: 1)
-    let inputs = AlignedBuffer<Float>((0..<size).map { _ in random.uniform(-2, 2) })
+    let inputs = AlignedBuffer<Float>(
+      (0..<engine.plan.input.count * batch).map { _ in random.uniform(-2, 2) })
     let logits = AlignedBuffer<Float>(count: engine.plan.outputs * batch)
     defer { withExtendedLifetime((inputs, logits)) {} }
     let clock = ContinuousClock()
-    let steps = engine.plan.steps
+    func run() -> Double {
+      clock.measure { engine.run(inputs.pointer, images: batch, logits: logits.pointer) }.milliseconds
+    }
+
+    var peaks = MachinePeaks()
+    peaks.measure(engine.crew)
+    var (warmUpTime, warmUpRuns) = (0.0, 0)
+    while !effort.isWarm(milliseconds: warmUpTime, runs: warmUpRuns) {
+      warmUpTime += run()
+      warmUpRuns += 1
+    }
+    let steps = StepDescription.all(of: engine.plan, program: engine.model.program)
     var totals: [Double] = []
     var perStep = [[Double]](repeating: [], count: steps.count)
-    for run in 0..<runs + 3 {
-      let total = clock.measure { engine.run(inputs.pointer, images: batch, logits: logits.pointer) }
-      if run >= 3 { totals.append(Self.milliseconds(total)) }
-    }
-    for run in 0..<runs + 3 {
+    var input: [Double] = []
+    var total = 0.0
+    while !effort.isEnough(milliseconds: total, runs: totals.count) {
+      let time = run()
+      totals.append(time / Double(batch))
+      total += time
       var last = clock.now
-      engine.run(inputs.pointer, images: batch, logits: logits.pointer) { step, _, _ in
-        let now = clock.now
-        if run >= 3 { perStep[step].append(Self.milliseconds(last.duration(to: now))) }
-        last = clock.now
+      engine.run(
+        inputs.pointer, images: batch, logits: logits.pointer,
+        observe: { step, _, _ in
+          let now = clock.now
+          perStep[step].append(last.duration(to: now).milliseconds / Double(batch))
+          last = clock.now
+        },
+        started: {
+          input.append(last.duration(to: clock.now).milliseconds / Double(batch))
+          last = clock.now
+        })
+    }
+    peaks.measure(engine.crew)
+
+    whole = Timings(totals)
+    inputMilliseconds = Timings(input).median
+    self.peaks = peaks
+    self.warmUpRuns = warmUpRuns
+    rows = zip(steps, perStep).map { step, times in
+      let time = Timings(times).median
+      let share = step.multiplyAdds.flatMap { kind, count in
+        peaks.allThreads[kind].map { Double(count) / $0 * 1e3 / time }
       }
+      return Row(step: step, milliseconds: time, shareOfPeak: share)
     }
-    let kernels = engine.crew.kernels
-    let peakBinary = Self.peak(clock, kernels.peak_binary)
-    let peakFloat = Self.peak(clock, kernels.peak_float)
-    milliseconds = Self.median(totals)
-    rows = steps.indices.map { index in
-      let time = Self.median(perStep[index])
-      let (binary, float) = (steps[index].binaryMACs * batch, steps[index].floatMACs * batch)
-      let floor = (Double(binary) / peakBinary + Double(float) / peakFloat) / Double(engine.threads)
-      return Row(
-        name: steps[index].name, milliseconds: time, binaryMACs: binary, floatMACs: float,
-        shareOfPeak: binary + float == 0 ? nil : floor * 1000 / time)
-    }
-    self.peakBinary = peakBinary
-    self.peakFloat = peakFloat
-    self.runs = runs
-  }
-
-  private static func milliseconds(_ duration: Duration) -> Double {
-    Double(duration.components.seconds) * 1e3 + Double(duration.components.attoseconds) * 1e-15
-  }
-
-  private static func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
-  }
-
-  /// The best of several short measurements.
-  private static func peak(_ clock: ContinuousClock, _ kernel: (Int) -> Double) -> Double {
-    var best = 0.0
-    for _ in 0..<8 {
-      var work = 0.0
-      let time = clock.measure { work = kernel(200_000) }
-      best = max(best, work / (milliseconds(time) / 1e3))
-    }
-    return best
   }
 }

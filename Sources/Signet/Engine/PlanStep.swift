@@ -8,10 +8,6 @@ package protocol PlanStep: Sendable {
   var outputBytes: Int { get }
   /// Bytes of one image that the step needs for itself.
   var scratchBytes: Int { get }
-  /// Multiply-adds of one image on bits; a plane counts as one.
-  var binaryMACs: Int { get }
-  /// Multiply-adds of one image on floats.
-  var floatMACs: Int { get }
   /// The convolution on bits, if the step has one: its accumulators can be asked for.
   var packed: PackedConvolution? { get }
 
@@ -20,8 +16,6 @@ package protocol PlanStep: Sendable {
 
 extension PlanStep {
   package var scratchBytes: Int { 0 }
-  package var binaryMACs: Int { 0 }
-  package var floatMACs: Int { 0 }
   package var packed: PackedConvolution? { nil }
 }
 

@@ -11,7 +11,6 @@ struct BinaryToCodes: PlanStep {
   let pool: LevelPool?
 
   var packed: PackedConvolution? { convolution }
-  var binaryMACs: Int { convolution.binaryMACs }
   var outputBytes: Int {
     (pool?.window.outPixels ?? convolution.window.outPixels) * table.planes * layout.words * 4
   }
@@ -37,17 +36,10 @@ struct BinaryToReals: PlanStep {
   let unit: Float
 
   var packed: PackedConvolution? { convolution }
-  var binaryMACs: Int { convolution.binaryMACs }
   var outputBytes: Int { convolution.window.outPixels * convolution.filters * 4 }
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew) {
     convolution.run(memory.codes, images: images, to: .reals(memory.outputReals, unit: unit), on: crew)
-  }
-}
-
-extension PackedConvolution {
-  package var binaryMACs: Int {
-    window.outPixels * filters * window.taps * input.groupChannels * planeWeights.count
   }
 }
 

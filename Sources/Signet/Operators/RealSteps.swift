@@ -8,10 +8,6 @@ struct RealConvolutionStep: PlanStep {
   let convolution: RealConvolution
 
   var outputBytes: Int { convolution.window.outPixels * convolution.filters * 4 }
-  var floatMACs: Int {
-    convolution.window.outPixels * convolution.filters * convolution.window.taps
-      * (convolution.inputChannels / convolution.groups)
-  }
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew) {
     convolution.run(memory.reals, images: images, to: memory.outputReals, on: crew)

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a crew's threads do at most of each kind of multiply-add, on registers alone.
+package struct MachinePeaks: Sendable {
+  /// Multiply-adds a second of one thread.
+  package private(set) var oneThread: [MultiplyAdd: Double] = [:]
+  /// Multiply-adds a second of all of the crew's threads together.
+  package private(set) var allThreads: [MultiplyAdd: Double] = [:]
+
+  package init() {}
+
+  /// Measures, and keeps the best of all measurements so far.
+  ///
+  /// To be called before and after what is compared with it: clocks and neighbours change.
+  package mutating func measure(_ crew: Crew) {
+    for kind in MultiplyAdd.allCases {
+      let kernel = kind.peak(crew.kernels)
+      let one = Self.best { kernel(Self.rounds) }
+      oneThread[kind] = max(oneThread[kind] ?? 0, one)
+      guard crew.pool.threads > 1 else {
+        allThreads[kind] = oneThread[kind]
+        continue
+      }
+      let all = Self.best {
+        let work = AlignedBuffer<Double>(count: crew.pool.threads)
+        crew.pool.run(crew.pool.threads) { task, _ in work.pointer[task] = kernel(Self.rounds) }
+        return work.array.reduce(0, +)
+      }
+      // All threads can do what one can, also where a busy machine let them do less.
+      allThreads[kind] = max(allThreads[kind] ?? 0, all, oneThread[kind] ?? 0)
+    }
+  }
+
+  /// A millisecond or more of each kernel: threads that sleep at the start cost little of it.
+  private static let rounds = 400_000
+
+  /// The best rate of short measurements: at least 4, for a twentieth of a second.
+  private static func best(_ work: () -> Double) -> Double {
+    var (best, spent, tries) = (0.0, 0.0, 0)
+    while tries < 4 || spent < 50 {
+      var count = 0.0
+      let time = ContinuousClock().measure { count = work() }.milliseconds
+      best = max(best, count / time * 1e3)
+      spent += time
+      tries += 1
+    }
+    return best
+  }
+}
