@@ -27,6 +27,7 @@ struct BenchmarkCommand: ParsableCommand {
     let milliseconds: Double
     let binaryMacs: Int
     let floatMacs: Int
+    let byteMacs: Int
     let shareOfPeak: Double?
   }
 
@@ -40,6 +41,7 @@ struct BenchmarkCommand: ParsableCommand {
     let arenaBytes: Int
     let peakBinaryMacsPerSecond: Double
     let peakFloatMacsPerSecond: Double
+    let peakByteMacsPerSecond: Double
     let layers: [Layer]
   }
 
@@ -66,10 +68,11 @@ struct BenchmarkCommand: ParsableCommand {
       isa: engine.isa.rawValue,
       threads: engine.threads, batch: batch, runs: runs, arenaBytes: engine.arenaBytes,
       peakBinaryMacsPerSecond: benchmark.peakBinary, peakFloatMacsPerSecond: benchmark.peakFloat,
+      peakByteMacsPerSecond: benchmark.peakByte,
       layers: benchmark.rows.map {
         Layer(
           name: $0.name, milliseconds: $0.milliseconds, binaryMacs: $0.binaryMACs, floatMacs: $0.floatMACs,
-          shareOfPeak: $0.shareOfPeak)
+          byteMacs: $0.byteMACs, shareOfPeak: $0.shareOfPeak)
       })
     try output.print(result) { show(result) }
   }
@@ -77,19 +80,21 @@ struct BenchmarkCommand: ParsableCommand {
   private func show(_ result: Result) {
     print(
       "step".padded(16, right: false) + "ms".padded(9) + "binary MMAC".padded(13) + "float MMAC".padded(12)
+        + "byte MMAC".padded(11)
         + "of peak".padded(9))
     for layer in result.layers {
       print(
         layer.name.padded(16, right: false) + String.fixed(layer.milliseconds, 4).padded(9)
           + String.fixed(Double(layer.binaryMacs) / 1e6, 2).padded(13)
           + String.fixed(Double(layer.floatMacs) / 1e6, 2).padded(12)
+          + String.fixed(Double(layer.byteMacs) / 1e6, 2).padded(11)
           + (layer.shareOfPeak.map { String.fixed($0 * 100, 0) + " %" } ?? "").padded(9))
     }
     print(
       "\(result.network): \(String.fixed(result.millisecondsPerImage, 4)) ms per image (median of \(result.runs) runs, batch \(result.batch), \(result.threads) threads, \(result.isa), arena \(result.arenaBytes) bytes)"
     )
     print(
-      "peak of one thread: \(String.fixed(result.peakBinaryMacsPerSecond / 1e9, 0)) G binary MAC/s, \(String.fixed(result.peakFloatMacsPerSecond / 1e9, 1)) G float MAC/s"
+      "peak of one thread: \(String.fixed(result.peakBinaryMacsPerSecond / 1e9, 0)) G binary MAC/s, \(String.fixed(result.peakFloatMacsPerSecond / 1e9, 1)) G float MAC/s, \(String.fixed(result.peakByteMacsPerSecond / 1e9, 1)) G byte MAC/s"
     )
   }
 }

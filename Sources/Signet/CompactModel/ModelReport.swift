@@ -15,6 +15,8 @@ package struct ModelReport: Sendable {
     package let bytes: Int
     package let binaryMACs: Int
     package let floatMACs: Int
+    /// Multiply-adds of bytes.
+    package let byteMACs: Int
   }
 
   package let rows: [Row]
@@ -29,15 +31,19 @@ package struct ModelReport: Sendable {
   package var compression: Double { Double(float32Bytes) / Double(fileBytes) }
   package var binaryMACs: Int { rows.reduce(0) { $0 + $1.binaryMACs } }
   package var floatMACs: Int { rows.reduce(0) { $0 + $1.floatMACs } }
+  package var byteMACs: Int { rows.reduce(0) { $0 + $1.byteMACs } }
 
   package init(_ model: CompactModel) {
     rows = model.program.nodes.map { node in
-      var (weights, bits, binary, float) = (0, 0, 0, 0)
+      var (weights, bits, binary, float, byte) = (0, 0, 0, 0, 0)
       let depth: (Window, Int) -> Int = { $0.taps * node.input.shape.channels / $1 }
       switch node.operation {
       case .convolution(let window, let groups, let weight, _):
         (weights, bits) = (weight.count, 32)
         float = node.output.shape.count * depth(window, groups)
+      case .pixelConvolution(let window, let groups, let weight):
+        (weights, bits) = (weight.count, 8)
+        byte = node.output.shape.count * depth(window, groups)
       case .binaryConvolution(let window, let groups, _):
         (weights, bits) = (node.output.shape.channels * depth(window, groups), 1)
         if case .codes(_, let planes, _) = node.input {
@@ -52,7 +58,7 @@ package struct ModelReport: Sendable {
       return Row(
         name: node.name, kind: node.kind.rawValue, output: node.output.shape, weights: weights,
         weightBits: bits,
-        bytes: own, binaryMACs: binary, floatMACs: float)
+        bytes: own, binaryMACs: binary, floatMACs: float, byteMACs: byte)
     }
     headerBytes = model.headerBytes
     fileBytes = model.fileBytes

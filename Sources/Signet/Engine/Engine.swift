@@ -70,20 +70,9 @@ public final class Engine: Sendable {
   /// - Returns: logits, `[N, classes]`.
   /// - Throws: ``EngineError`` if the count is not a multiple of one image's.
   public func logits(_ inputs: [Float]) throws -> [Float] {
-    let size = plan.input.count
-    guard inputs.count % size == 0 else {
-      throw EngineError(
-        .badInput, "\(inputs.count) values given; one image of \(plan.input) has \(size)")
+    try inputs.withUnsafeBufferPointer { inputs in
+      try logits(of: inputs) { run($0, images: $1, logits: $2) }
     }
-    let images = inputs.count / size
-    var result = [Float](repeating: 0, count: images * plan.outputs)
-    inputs.withUnsafeBufferPointer { inputs in
-      result.withUnsafeMutableBufferPointer { result in
-        guard let from = inputs.baseAddress, let to = result.baseAddress else { return }
-        run(from, images: images, logits: to)
-      }
-    }
-    return result
   }
 
   /// The logits of one or more images as bytes.
@@ -92,8 +81,27 @@ public final class Engine: Sendable {
   /// - Returns: logits, `[N, classes]`.
   /// - Throws: ``EngineError`` if the count is not a multiple of one image's.
   public func logits(pixels: [UInt8]) throws -> [Float] {
-    let (table, channels) = (model.preprocessing.table(), model.preprocessing.channels)
-    return try logits(pixels.enumerated().map { table[$0 % channels * 256 + Int($1)] })
+    try pixels.withUnsafeBufferPointer { pixels in
+      try logits(of: pixels) { run(pixels: $0, images: $1, logits: $2) }
+    }
+  }
+
+  private func logits<Element>(
+    of inputs: UnsafeBufferPointer<Element>,
+    _ run: (UnsafePointer<Element>, _ images: Int, _ logits: UnsafeMutablePointer<Float>) -> Void
+  ) throws -> [Float] {
+    let size = plan.input.count
+    guard inputs.count % size == 0 else {
+      throw EngineError(
+        .badInput, "\(inputs.count) values given; one image of \(plan.input) has \(size)")
+    }
+    let images = inputs.count / size
+    var result = [Float](repeating: 0, count: images * plan.outputs)
+    result.withUnsafeMutableBufferPointer { result in
+      guard let from = inputs.baseAddress, let to = result.baseAddress else { return }
+      run(from, images, to)
+    }
+    return result
   }
 
   /// Runs `images` images; `observe` sees each step's index, its memory and the number of images in it.
@@ -101,25 +109,60 @@ public final class Engine: Sendable {
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
     observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }
   ) {
+    runBatches(images, logits: logits, observe) { place, first, count in
+      let source = inputs + first * plan.input.count
+      if let pixels = plan.pixels {
+        pixels.fill(place.assumingMemoryBound(to: UInt8.self), reals: source, images: count, on: crew)
+      } else {
+        place.copyMemory(from: source, byteCount: count * plan.input.count * 4)
+      }
+    }
+  }
+
+  /// Runs `images` images that are bytes; else the same as ``run(_:images:logits:observe:)``.
+  package func run(
+    pixels inputs: UnsafePointer<UInt8>, images: Int, logits: UnsafeMutablePointer<Float>,
+    observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }
+  ) {
+    let table = plan.pixels == nil ? model.preprocessing.table() : []
+    runBatches(images, logits: logits, observe) { place, first, count in
+      let source = inputs + first * plan.input.count
+      if let pixels = plan.pixels {
+        pixels.fill(place.assumingMemoryBound(to: UInt8.self), pixels: source, images: count, on: crew)
+      } else {
+        let (reals, channels) = (place.assumingMemoryBound(to: Float.self), plan.input.channels)
+        crew.pool.runRanges(count * plan.input.pixels, grain: 4096) { range, _ in
+          for pixel in range {
+            for c in 0..<channels {
+              reals[pixel * channels + c] = table[c << 8 + Int(source[pixel * channels + c])]
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private func runBatches(
+    _ images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void,
+    _ fill: (_ place: UnsafeMutableRawPointer, _ first: Int, _ count: Int) -> Void
+  ) {
     turn.wait()
     defer { turn.signal() }
     var first = 0
     while first < images {
       let count = min(batch, images - first)
-      runBatch(
-        inputs + first * plan.input.count, images: count, logits: logits + first * plan.outputs, observe)
+      fill(UnsafeMutableRawPointer(arena.pointer), first, count)
+      runBatch(images: count, logits: logits + first * plan.outputs, observe)
       first += count
     }
   }
 
   /// Values live at the two ends of the arena in turn; a step's scratch lies between them.
   private func runBatch(
-    _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
-    _ observe: (Int, StepMemory, Int) -> Void
+    images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void
   ) {
     let base = UnsafeMutableRawPointer(arena.pointer)
-    var inputBytes = plan.batchBytes(plan.input.count * 4, images)
-    base.copyMemory(from: inputs, byteCount: images * plan.input.count * 4)
+    var inputBytes = plan.inputBytes(batch: images)
     var input = base
     var atFront = true
     for (index, step) in plan.steps.enumerated() {

@@ -9,6 +9,7 @@ package struct EngineBenchmark {
     package let milliseconds: Double
     package let binaryMACs: Int
     package let floatMACs: Int
+    package let byteMACs: Int
     /// Share of the measured peak; nil for steps without multiply-adds.
     package let shareOfPeak: Double?
   }
@@ -19,6 +20,7 @@ package struct EngineBenchmark {
   /// Multiply-adds a second that one thread reaches on registers.
   package let peakBinary: Double
   package let peakFloat: Double
+  package let peakByte: Double
   package let runs: Int
 
   /// Warms up, then takes medians over `runs` runs of a batch of `batch` random images.
@@ -26,19 +28,28 @@ package struct EngineBenchmark {
     let size = engine.plan.input.count * batch
     var random = SplitMix64(seed: 1)
     let inputs = AlignedBuffer<Float>((0..<size).map { _ in random.uniform(-2, 2) })
+    let bytes = AlignedBuffer<UInt8>((0..<size).map { _ in UInt8(random.index(below: 256)) })
     let logits = AlignedBuffer<Float>(count: engine.plan.outputs * batch)
-    defer { withExtendedLifetime((inputs, logits)) {} }
+    defer { withExtendedLifetime((inputs, bytes, logits)) {} }
     let clock = ContinuousClock()
     let steps = engine.plan.steps
+    // Each model reads what it computes on.
+    func runOnce(observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }) {
+      if engine.plan.pixels != nil {
+        engine.run(pixels: bytes.pointer, images: batch, logits: logits.pointer, observe: observe)
+      } else {
+        engine.run(inputs.pointer, images: batch, logits: logits.pointer, observe: observe)
+      }
+    }
     var totals: [Double] = []
     var perStep = [[Double]](repeating: [], count: steps.count)
     for run in 0..<runs + 3 {
-      let total = clock.measure { engine.run(inputs.pointer, images: batch, logits: logits.pointer) }
+      let total = clock.measure { runOnce() }
       if run >= 3 { totals.append(Self.milliseconds(total)) }
     }
     for run in 0..<runs + 3 {
       var last = clock.now
-      engine.run(inputs.pointer, images: batch, logits: logits.pointer) { step, _, _ in
+      runOnce { step, _, _ in
         let now = clock.now
         if run >= 3 { perStep[step].append(Self.milliseconds(last.duration(to: now))) }
         last = clock.now
@@ -47,17 +58,22 @@ package struct EngineBenchmark {
     let kernels = engine.crew.kernels
     let peakBinary = Self.peak(clock, kernels.peak_binary)
     let peakFloat = Self.peak(clock, kernels.peak_float)
+    let peakByte = Self.peak(clock, kernels.peak_bytes)
     milliseconds = Self.median(totals)
     rows = steps.indices.map { index in
       let time = Self.median(perStep[index])
       let (binary, float) = (steps[index].binaryMACs * batch, steps[index].floatMACs * batch)
-      let floor = (Double(binary) / peakBinary + Double(float) / peakFloat) / Double(engine.threads)
+      let byte = steps[index].byteMACs * batch
+      let floor =
+        (Double(binary) / peakBinary + Double(float) / peakFloat + Double(byte) / peakByte)
+        / Double(engine.threads)
       return Row(
         name: steps[index].name, milliseconds: time, binaryMACs: binary, floatMACs: float,
-        shareOfPeak: binary + float == 0 ? nil : floor * 1000 / time)
+        byteMACs: byte, shareOfPeak: binary + float + byte == 0 ? nil : floor * 1000 / time)
     }
     self.peakBinary = peakBinary
     self.peakFloat = peakFloat
+    self.peakByte = peakByte
     self.runs = runs
   }
 

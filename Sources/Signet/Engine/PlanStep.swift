@@ -12,6 +12,8 @@ package protocol PlanStep: Sendable {
   var binaryMACs: Int { get }
   /// Multiply-adds of one image on floats.
   var floatMACs: Int { get }
+  /// Multiply-adds of one image on bytes.
+  var byteMACs: Int { get }
   /// The convolution on bits, if the step has one: its accumulators can be asked for.
   var packed: PackedConvolution? { get }
 
@@ -22,6 +24,7 @@ extension PlanStep {
   package var scratchBytes: Int { 0 }
   package var binaryMACs: Int { 0 }
   package var floatMACs: Int { 0 }
+  package var byteMACs: Int { 0 }
   package var packed: PackedConvolution? { nil }
 }
 
