@@ -77,26 +77,68 @@ public final class Engine: Sendable {
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
     observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }, started: () -> Void = {}
   ) {
+    runBatches(images, logits: logits, observe, started) { place, first, count in
+      let source = inputs + first * plan.input.count
+      if let pixels = plan.pixels {
+        pixels.fill(place.assumingMemoryBound(to: UInt8.self), reals: source, images: count, on: crew)
+      } else {
+        place.copyMemory(from: source, byteCount: count * plan.input.count * 4)
+      }
+    }
+  }
+
+  /// Runs `images` images that are bytes; else the same as ``run(_:images:logits:observe:)``.
+  package func run(
+    pixels inputs: UnsafePointer<UInt8>, images: Int, logits: UnsafeMutablePointer<Float>,
+    observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }, started: () -> Void = {}
+  ) {
+    runBatches(images, logits: logits, observe, started) { place, first, count in
+      let source = inputs + first * plan.input.count
+      if let pixels = plan.pixels {
+        pixels.fill(place.assumingMemoryBound(to: UInt8.self), pixels: source, images: count, on: crew)
+      } else {
+        normalise(source, images: count, to: place.assumingMemoryBound(to: Float.self))
+      }
+    }
+  }
+
+  /// The network's input for these bytes, looked up as the trainer does.
+  private func normalise(
+    _ pixels: UnsafePointer<UInt8>, images: Int, to inputs: UnsafeMutablePointer<Float>
+  ) {
+    let channels = plan.input.channels
+    inputTable.withUnsafeBufferPointer { table in
+      crew.pool.runRanges(images * plan.input.pixels, grain: 4096) { range, _ in
+        for c in 0..<channels {
+          let row = UnsafeBufferPointer(rebasing: table[c * 256..<(c + 1) * 256])
+          for index in range { inputs[index * channels + c] = row[Int(pixels[index * channels + c])] }
+        }
+      }
+    }
+  }
+
+  private func runBatches(
+    _ images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void,
+    _ started: () -> Void, _ fill: (_ place: UnsafeMutableRawPointer, _ first: Int, _ count: Int) -> Void
+  ) {
     turn.wait()
     defer { turn.signal() }
     var first = 0
     while first < images {
       let count = min(batch, images - first)
-      runBatch(
-        inputs + first * plan.input.count, images: count, logits: logits + first * plan.outputs, observe,
-        started)
+      fill(UnsafeMutableRawPointer(arena.pointer), first, count)
+      runBatch(images: count, logits: logits + first * plan.outputs, observe, started)
       first += count
     }
   }
 
   /// Values live at the two ends of the arena in turn; a step's scratch lies between them.
   private func runBatch(
-    _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
-    _ observe: (Int, StepMemory, Int) -> Void, _ started: () -> Void
+    images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void,
+    _ started: () -> Void
   ) {
     let base = UnsafeMutableRawPointer(arena.pointer)
-    var inputBytes = plan.batchBytes(plan.input.count * 4, images)
-    base.copyMemory(from: inputs, byteCount: images * plan.input.count * 4)
+    var inputBytes = plan.inputBytes(batch: images)
     var input = base
     var atFront = true
     started()
