@@ -32,7 +32,8 @@ static int has_avx512(void) {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (!has_avx2() || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
   const unsigned needed = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-  return (ebx & needed) == needed && (ecx & bit_AVX512VPOPCNTDQ) && (saved_registers() & 0xE6) == 0xE6;
+  const unsigned counted = bit_AVX512VPOPCNTDQ | bit_AVX512VNNI;
+  return (ebx & needed) == needed && (ecx & counted) == counted && (saved_registers() & 0xE6) == 0xE6;
 }
 #elif defined(__aarch64__)
 extern const sk_kernels sk_kernels__neon;

@@ -217,6 +217,87 @@ static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
   free(results[0]), free(results[1]), free(scratch), free(input), free(panel), free(zeros), free(bias), free(slope);
 }
 
+// The sum from its definition, as an oracle of the scalar kernel itself.
+static int32_t plain_sum(const sk_pixel_convolution *c, size_t pixel, uint32_t filter) {
+  const sk_window w = c->window;
+  const size_t per_image = (size_t)(w.out_width * w.out_height);
+  const size_t y = pixel % per_image / (size_t)w.out_width, x = pixel % per_image % (size_t)w.out_width;
+  const uint8_t *image = c->input + pixel / per_image * (size_t)w.in_height * c->row_bytes;
+  const int8_t *panel = c->panel + filter / 16 * (size_t)w.kernel_height * c->quads * 64 + filter % 16 * 4;
+  int32_t sum = c->base[filter];
+  for (size_t ky = 0; ky < (size_t)w.kernel_height; ++ky) {
+    const uint8_t *row = image + (y * (size_t)w.stride_height + ky) * c->row_bytes;
+    for (size_t k = 0; k < (size_t)w.kernel_width * c->channels; ++k) {
+      sum += row[x * (size_t)w.stride_width * c->channels + k] * panel[(ky * c->quads + k / 4) * 64 + k % 4];
+    }
+  }
+  return sum;
+}
+
+static void pixel_convolution(const sk_kernels *a, const sk_kernels *b) {
+  sk_window w = random_window(0);
+  // The border is in the image.
+  w.in_height += 2 * w.pad_top, w.in_width += 2 * w.pad_left, w.pad_top = w.pad_left = 0;
+  const uint32_t images = 1 + below(3), filters = random_size(), kind = below(4), planes = 1 + below(4);
+  const size_t pixels = images * (size_t)(w.out_height * w.out_width);
+  sk_block blocks[16];
+  sk_pixel_convolution c = {.window = w, .channels = 1 + below(4), .blocks = blocks};
+  c.row_bytes = (uint32_t)w.in_width * c.channels + below(5);
+  c.quads = ((uint32_t)w.kernel_width * c.channels + 3) / 4;
+  c.block_count = make_blocks(blocks, filters, kind >= SK_OUTPUT_CODES);
+  const size_t lanes = (size_t)c.block_count * 16, levels = ((size_t)1 << planes) - 1;
+  const size_t rows = (size_t)w.kernel_height, bytes_in = images * (size_t)w.in_height * c.row_bytes;
+  uint8_t *input = zeroed(bytes_in + 4, 1);
+  for (size_t i = 0; i < bytes_in + 4; ++i) input[i] = below(4) ? (uint8_t)next() : 255 * (uint8_t)below(2);
+  int8_t *panel = zeroed(c.block_count * rows * c.quads * 64, 1);
+  int32_t *base = zeroed(lanes, 4), *sums = zeroed(lanes, 4);
+  uint32_t *low = zeroed(levels * lanes, 4), *width = zeroed(levels * lanes, 4);
+  for (size_t i = 0; i < lanes; ++i) base[i] = (int32_t)below(200000) - 100000;
+  for (size_t block = 0; block < c.block_count; ++block) {
+    for (size_t row = 0; row < rows; ++row) {
+      for (size_t k = 0; k < (size_t)w.kernel_width * c.channels; ++k) {
+        for (size_t lane = 0; lane < 16; ++lane) {
+          const int8_t weight = (int8_t)(below(4) ? (int32_t)below(255) - 127 : 254 * (int32_t)below(2) - 127);
+          panel[((block * rows + row) * c.quads + k / 4) * 64 + lane * 4 + k % 4] = weight;
+          sums[block * 16 + lane] += weight;
+        }
+      }
+    }
+  }
+  for (size_t i = 0; i < levels * lanes; ++i) {
+    low[i] = below(400000) - 200000;
+    width[i] = below(3) ? below(300000) : 0u - below(300000);
+  }
+  float *scale = reals(lanes), *shift = reals(lanes), *slope = reals(lanes);
+  c.input = input, c.panel = panel, c.base = base, c.weight_sums = sums, c.scale = scale, c.shift = shift;
+  c.slope = below(2) ? slope : 0;
+  c.output = (sk_output){.kind = (sk_output_kind)kind, .planes = planes, .unit = 1, .start = low, .width = width};
+  const size_t output_planes = kind == SK_OUTPUT_CODES ? planes : levels;
+  c.output.plane_stride = c.block_count;
+  c.output.pixel_stride = kind >= SK_OUTPUT_CODES ? (uint32_t)(c.block_count * output_planes) : filters + below(3);
+  const size_t bytes = pixels * c.output.pixel_stride * (kind >= SK_OUTPUT_CODES ? 2 : 4);
+  void *results[2];
+  for (int i = 0; i < 2; ++i) {
+    results[i] = zeroed(bytes, 1);
+    c.output.data = results[i];
+    const size_t cut = below((uint32_t)pixels + 1), middle = below(c.block_count + 1);
+    (i ? b : a)->pixel_convolution(&c, 0, cut, 0, c.block_count);
+    (i ? b : a)->pixel_convolution(&c, cut, pixels, 0, middle);
+    (i ? b : a)->pixel_convolution(&c, cut, pixels, middle, c.block_count);
+  }
+  expect_equal("pixel_convolution", results[1], results[0], bytes);
+  if (kind == SK_OUTPUT_ACCUMULATORS) {
+    int32_t *plain = zeroed(bytes, 1);
+    for (size_t p = 0; p < pixels; ++p) {
+      for (uint32_t f = 0; f < filters; ++f) plain[p * c.output.pixel_stride + f] = plain_sum(&c, p, f);
+    }
+    expect_equal("the plain sum of pixel_convolution", plain, results[0], bytes);
+    free(plain);
+  }
+  free(results[0]), free(results[1]), free(input), free(panel), free(base), free(sums), free(low), free(width);
+  free(scale), free(shift), free(slope);
+}
+
 static void encode(const sk_kernels *a, const sk_kernels *b) {
   const uint32_t channels = random_size(), rows = 1 + below(9);
   const float betas[4] = {1, 0.5f, 0.25f, 0.375f};
@@ -379,7 +460,7 @@ int main(int argc, char **argv) {
   }
   static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
   void (*const tests[])(const sk_kernels *, const sk_kernels *) = {
-      binary_convolution, float_convolution, encode, pools, patches, elementwise, adam};
+      binary_convolution, float_convolution, pixel_convolution, encode, pools, patches, elementwise, adam};
   const sk_kernels *scalar = sk_kernels_for(SK_ISA_SCALAR);
   size_t failures = 0, tables = 0;
   for (int isa = SK_ISA_AVX2; isa <= SK_ISA_NEON; ++isa) {

@@ -113,6 +113,28 @@ typedef struct sk_float_convolution {
   uint32_t output_stride;
 } sk_float_convolution;
 
+/// A convolution of 8-bit pixels with 8-bit weights.
+///
+/// The image is padded: whoever makes it writes the byte that stands for 0 around it, so that the kernel sees no border.
+/// acc(pixel, c) = base[c] + sum of p * q over the window; base takes back what that zero byte adds. It is an integer,
+/// the same in any order. As reals: v = fma(acc, scale[c], shift[c]), and v >= 0 ? v : slope[c] * v.
+typedef struct sk_pixel_convolution {
+  sk_window window;      ///< over the padded image: in_height is its rows, in_width is not used, paddings are 0
+  const uint8_t *input;  ///< [N][in_height][row_bytes], and 4 bytes behind it that may be read
+  uint32_t row_bytes;    ///< from one row of the padded image to the next
+  uint32_t channels;     ///< bytes of a pixel
+  uint32_t quads;        ///< steps of four bytes that a row of the window takes, rounded up
+  const int8_t *panel;   ///< [block][kernel row][quad][16][4]: weights in -127...127, 0 behind the end of a row
+  const sk_block *blocks;
+  uint32_t block_count;
+  const int32_t *base;             ///< [block_count * 16]
+  const int32_t *weight_sums;      ///< [block_count * 16]: the sum of a channel's weights
+  const float *_Nullable scale;    ///< [block_count * 16], for reals
+  const float *_Nullable shift;    ///< [block_count * 16], for reals
+  const float *_Nullable slope;    ///< [block_count * 16], or null for no activation function
+  sk_output output;                ///< levels are of the plain sums of p * q, in one border class; `unit` is not used
+} sk_pixel_convolution;
+
 /// Turns rows of reals into residual codes: z = fma(scale, x, shift), then plane by plane the sign of what is left.
 typedef struct sk_encode {
   const float *input;     ///< [row][channels]
@@ -205,6 +227,9 @@ typedef struct sk_kernels {
                              size_t end_block, const void *_Nullable *_Nonnull scratch);
   void (*float_convolution)(const sk_float_convolution *, size_t begin, size_t end, size_t first_block,
                             size_t end_block, const void *_Nullable *_Nonnull scratch);
+  /// Output pixels [begin, end) of the whole batch, blocks [first_block, end_block).
+  void (*pixel_convolution)(const sk_pixel_convolution *, size_t begin, size_t end, size_t first_block,
+                            size_t end_block);
   /// Rows [begin, end).
   void (*encode)(const sk_encode *, size_t begin, size_t end);
   void (*level_pool)(const sk_level_pool *, size_t begin, size_t end);
@@ -244,6 +269,7 @@ typedef struct sk_kernels {
   // Peaks: run the core instruction mix on registers, `rounds` times; return the multiply-adds done.
   double (*peak_binary)(size_t rounds);
   double (*peak_float)(size_t rounds);
+  double (*peak_bytes)(size_t rounds);
 } sk_kernels;
 
 /// The kernels of an instruction set, or null if this build or this machine doesn't have it.

@@ -21,6 +21,12 @@
 #include "../training/patches.h"
 #include "../training/adam.h"
 #include "../peak.h"
+#include "../pixel_convolution/finish.h"
+#ifdef SK_PIXELS_TWICE
+#include "../pixel_convolution/neon_both.h"
+#else
+#include "../pixel_convolution/portable.h"
+#endif
 
 const sk_kernels SK_NAME(sk_kernels) = {
     .isa = SK_ISA,
@@ -30,6 +36,7 @@ const sk_kernels SK_NAME(sk_kernels) = {
 #endif
     .binary_convolution = SK_NAME(binary_convolution),
     .float_convolution = SK_NAME(float_convolution),
+    .pixel_convolution = SK_NAME(pixel_convolution),
     .encode = SK_NAME(encode),
     .level_pool = SK_NAME(level_pool),
     .float_pool = SK_NAME(float_pool),
@@ -47,4 +54,5 @@ const sk_kernels SK_NAME(sk_kernels) = {
     .adam = SK_NAME(adam),
     .peak_binary = SK_NAME(peak_binary),
     .peak_float = SK_NAME(peak_float),
+    .peak_bytes = SK_NAME(peak_bytes),
 };

@@ -9,4 +9,6 @@
 #define SK_POPCOUNT(x) __builtin_elementwise_popcount(x)
 #define SK_REGISTER(x) "+m"(x)
 #define SK_FLOAT_REGISTER(x) "+m"(x)
+#include "../vector.h"
+#include "../pixel_convolution/scalar.h"
 #include "all_kernels.h"
