@@ -16,6 +16,7 @@ struct BenchmarkReport: Encodable {
     let milliseconds: Double
     let binaryMacs: Int
     let floatMacs: Int
+    let byteMacs: Int
     let macKind: String?
     let shareOfPeak: Double?
 
@@ -30,7 +31,9 @@ struct BenchmarkReport: Encodable {
       groups = step.groups
       binarizations = step.binarizations
       milliseconds = row.milliseconds
-      (binaryMacs, floatMacs) = (step.count(of: .binary), step.count(of: .float))
+      (binaryMacs, floatMacs, byteMacs) = (
+        step.count(of: .binary), step.count(of: .float), step.count(of: .byte)
+      )
       macKind = step.multiplyAdds?.kind.rawValue
       shareOfPeak = row.shareOfPeak
     }
@@ -62,13 +65,16 @@ struct BenchmarkReport: Encodable {
   let arenaBytes: Int
   let binaryMacs: Int
   let floatMacs: Int
+  let byteMacs: Int
   let inputMilliseconds: Double
   let convolutionShare: Double
   let otherShare: Double
   let peakBinaryMacsPerSecond: Double
   let peakFloatMacsPerSecond: Double
+  let peakByteMacsPerSecond: Double
   let peakBinaryMacsPerSecondAllThreads: Double
   let peakFloatMacsPerSecondAllThreads: Double
+  let peakByteMacsPerSecondAllThreads: Double
   let layers: [Layer]
 
   init(_ engine: Engine, _ benchmark: EngineBenchmark) {
@@ -84,13 +90,16 @@ struct BenchmarkReport: Encodable {
     arenaBytes = engine.arenaBytes
     binaryMacs = layers.reduce(0) { $0 + $1.binaryMacs }
     floatMacs = layers.reduce(0) { $0 + $1.floatMacs }
+    byteMacs = layers.reduce(0) { $0 + $1.byteMacs }
     inputMilliseconds = benchmark.inputMilliseconds
     convolutionShare = benchmark.convolutionShare
     otherShare = 1 - benchmark.convolutionShare
     peakBinaryMacsPerSecond = benchmark.peaks.oneThread[.binary] ?? 0
     peakFloatMacsPerSecond = benchmark.peaks.oneThread[.float] ?? 0
+    peakByteMacsPerSecond = benchmark.peaks.oneThread[.byte] ?? 0
     peakBinaryMacsPerSecondAllThreads = benchmark.peaks.allThreads[.binary] ?? 0
     peakFloatMacsPerSecondAllThreads = benchmark.peaks.allThreads[.float] ?? 0
+    peakByteMacsPerSecondAllThreads = benchmark.peaks.allThreads[.byte] ?? 0
     self.layers = layers
   }
 
@@ -101,17 +110,18 @@ struct BenchmarkReport: Encodable {
     print(
       "step".padded(names, right: false) + "shape".padded(width, right: false) + "M".padded(3)
         + "ms".padded(10)
-        + "binary MMAC".padded(13) + "float MMAC".padded(12) + "of peak".padded(9))
+        + "binary MMAC".padded(13) + "float MMAC".padded(12) + "byte MMAC".padded(11) + "of peak".padded(9))
     for layer in layers {
       print(
         layer.name.padded(names, right: false) + layer.shape.padded(width, right: false)
           + (layer.binarizations.map(String.init) ?? "").padded(3)
           + String.fixed(layer.milliseconds, 4).padded(10) + Self.millions(layer.binaryMacs).padded(13)
-          + Self.millions(layer.floatMacs).padded(12)
+          + Self.millions(layer.floatMacs).padded(12) + Self.millions(layer.byteMacs).padded(11)
           + (layer.shareOfPeak.map { Self.percent($0) } ?? "").padded(9))
     }
-    func peaks(_ binary: Double, _ float: Double) -> String {
-      "\(String.fixed(binary / 1e9, 0)) G binary MAC/s, \(String.fixed(float / 1e9, 1)) G float MAC/s"
+    func peaks(_ binary: Double, _ float: Double, _ byte: Double) -> String {
+      let (binary, float) = (String.fixed(binary / 1e9, 0), String.fixed(float / 1e9, 1))
+      return "\(binary) G binary MAC/s, \(float) G float MAC/s, \(String.fixed(byte / 1e9, 1)) G byte MAC/s"
     }
     print(
       """
@@ -121,10 +131,12 @@ struct BenchmarkReport: Encodable {
       \(processor ?? "unknown processor"), \(isa), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch), \
       arena \(arenaBytes) bytes
       convolutions \(Self.percent(convolutionShare)) of the time, all else \(Self.percent(otherShare)); \
-      \(Self.millions(binaryMacs)) M binary and \(Self.millions(floatMacs)) M float MAC per image
-      peak of one thread: \(peaks(peakBinaryMacsPerSecond, peakFloatMacsPerSecond))
+      \(Self.millions(binaryMacs)) M binary, \(Self.millions(floatMacs)) M float and \
+      \(Self.millions(byteMacs)) M byte MAC per image
+      peak of one thread: \(peaks(peakBinaryMacsPerSecond, peakFloatMacsPerSecond, peakByteMacsPerSecond))
       peak of \(threads) thread\(threads == 1 ? "" : "s"): \
-      \(peaks(peakBinaryMacsPerSecondAllThreads, peakFloatMacsPerSecondAllThreads))
+      \(peaks(
+        peakBinaryMacsPerSecondAllThreads, peakFloatMacsPerSecondAllThreads, peakByteMacsPerSecondAllThreads))
       """)
     if isUnsteady { print("The runs differ widely: other work shares this machine; repeat when it is idle.") }
   }

@@ -28,6 +28,7 @@ struct InspectCommand: ParsableCommand {
     let bytes: Int
     let binaryMacs: Int
     let floatMacs: Int
+    let byteMacs: Int
   }
 
   struct Result: Encodable {
@@ -40,6 +41,7 @@ struct InspectCommand: ParsableCommand {
     let compression: Double
     let binaryMacs: Int
     let floatMacs: Int
+    let byteMacs: Int
   }
 
   func validate() throws {
@@ -65,9 +67,10 @@ struct InspectCommand: ParsableCommand {
         Layer(
           name: $0.name, kind: $0.kind, output: [$0.output.height, $0.output.width, $0.output.channels],
           weights: $0.weights, weightBits: $0.weightBits, bytes: $0.bytes, binaryMacs: $0.binaryMACs,
-          floatMacs: $0.floatMACs)
+          floatMacs: $0.floatMACs, byteMacs: $0.byteMACs)
       }, headerBytes: report.headerBytes, fileBytes: report.fileBytes, float32Bytes: report.float32Bytes,
-      compression: report.compression, binaryMacs: report.binaryMACs, floatMacs: report.floatMACs)
+      compression: report.compression, binaryMacs: report.binaryMACs, floatMacs: report.floatMACs,
+      byteMacs: report.byteMACs)
     try output.print(result) { show(result) }
   }
 
@@ -83,7 +86,8 @@ struct InspectCommand: ParsableCommand {
     print(
       "operator".padded(22, right: false) + "kind".padded(20, right: false) + "output".padded(14)
         + "weights".padded(11)
-        + "bits".padded(5) + "bytes".padded(11) + "binary MAC".padded(14) + "float MAC".padded(13))
+        + "bits".padded(5) + "bytes".padded(11) + "binary MAC".padded(14) + "float MAC".padded(13)
+        + "byte MAC".padded(13))
     for layer in result.layers {
       print(
         layer.name.padded(22, right: false) + layer.kind.padded(20, right: false)
@@ -91,7 +95,8 @@ struct InspectCommand: ParsableCommand {
           + (layer.weights == 0 ? "" : String(layer.weights)).padded(11)
           + (layer.weights == 0 ? "" : String(layer.weightBits)).padded(5) + String(layer.bytes).padded(11)
           + (layer.binaryMacs == 0 ? "" : String(layer.binaryMacs)).padded(14)
-          + (layer.floatMacs == 0 ? "" : String(layer.floatMacs)).padded(13))
+          + (layer.floatMacs == 0 ? "" : String(layer.floatMacs)).padded(13)
+          + (layer.byteMacs == 0 ? "" : String(layer.byteMacs)).padded(13))
     }
     print("header".padded(42, right: false) + String(result.headerBytes).padded(41))
     print("file bytes       \(result.fileBytes)")

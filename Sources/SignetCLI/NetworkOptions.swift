@@ -6,6 +6,7 @@ import SignetTraining
 
 extension Method.Activation: ExpressibleByArgument {}
 extension Method.LastLayer: ExpressibleByArgument {}
+extension Method.FirstLayer: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}
 extension Regularizer: ExpressibleByArgument {
   package init?(argument: String) {
@@ -17,11 +18,6 @@ extension Regularizer: ExpressibleByArgument {
 /// A switch that is spelled out.
 enum Toggle: String, CaseIterable, ExpressibleByArgument {
   case on, off
-}
-
-/// What the first layer computes with.
-enum FirstLayer: String, CaseIterable, ExpressibleByArgument {
-  case float32
 }
 
 /// Which method, and in what it departs from its paper.
@@ -44,8 +40,10 @@ struct MethodOptions: ParsableArguments {
   @Option(help: "A learned factor behind a binary last layer: on or off.")
   var scaleLayer: Toggle?
 
-  @Option(help: "The first layer's weights: float32.")
-  var firstLayer: FirstLayer?
+  @Option(
+    help:
+      "The first layer's weights: \(Method.FirstLayer.allCases.map(\.rawValue).joined(separator: " or ")).")
+  var firstLayer: Method.FirstLayer?
 
   func validate() throws {
     if let binarizations, !(1...4).contains(binarizations) {
@@ -68,6 +66,7 @@ struct MethodOptions: ParsableArguments {
         .badOption, "--last-layer binary and --scale-layer on go with a binary method, not with \(base.name)")
     }
     if let lastLayer { result.lastLayer = lastLayer }
+    if let firstLayer { result.firstLayer = firstLayer == .int8 ? .int8 : nil }
     if let scaleLayer { result.scaleLayer = scaleLayer == .on }
     return try result.validated()
   }
@@ -108,12 +107,12 @@ struct NetworkOptions: ParsableArguments {
     let shape = FeatureShape(height: sizes[0], width: sizes[1], channels: sizes[2])
     let method = try method.applied(to: Method.named(method.method ?? Method.tang.name))
     let layout = try file.layout(input: shape, classes: classes ?? (sizes[0] >= 224 ? 1000 : 10))
-    return try Sequential(layout, method: method, seed: 0).compactModel(
-      name: layout.name, method: method.name,
-      preprocessing: Preprocessing(
-        height: shape.height, width: shape.width, channels: shape.channels,
-        mean: Array(repeating: 0.5, count: shape.channels),
-        deviation: Array(repeating: 0.25, count: shape.channels)),
-      classNames: [])
+    var preprocessing = Preprocessing(
+      height: shape.height, width: shape.width, channels: shape.channels,
+      mean: Array(repeating: 0.5, count: shape.channels),
+      deviation: Array(repeating: 0.25, count: shape.channels))
+    if method.firstLayer == .int8 { preprocessing = preprocessing.withByteZero }
+    return try Sequential(layout, method: method, seed: 0, preprocessing: preprocessing).compactModel(
+      name: layout.name, method: method.name, preprocessing: preprocessing, classNames: [])
   }
 }

@@ -21,7 +21,7 @@ extension TrainCommand {
     let (validation, seed) = (self.validation ?? 0, self.seed ?? 1)
     let configuration = RunConfiguration(
       data: spec.description, network: file.description, method: method,
-      preprocessing: try Self.preprocessing(of: images, validation: validation, seed: seed),
+      preprocessing: try Self.preprocessing(of: images, validation: validation, seed: seed, for: method),
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
       seed: seed)
     return (configuration, images)
@@ -34,7 +34,8 @@ extension TrainCommand {
       split: .training, root: data.dataRoot, layout: ImageLayout(stored.preprocessing))
     // Mean and deviation stand for the images: other ones would hardly have the same to the last bit.
     guard images.classNames == stored.classNames,
-      try Self.preprocessing(of: images, validation: stored.validation, seed: stored.seed)
+      try Self.preprocessing(
+        of: images, validation: stored.validation, seed: stored.seed, for: stored.method)
         == stored.preprocessing
     else {
       throw TrainingError(
@@ -74,6 +75,7 @@ extension TrainCommand {
     try check("--binarizations", self.method.binarizations, method.binarizations)
     try check("--activation", self.method.activation, method.activation)
     try check("--last-layer", self.method.lastLayer, method.lastLayer)
+    try check("--first-layer", self.method.firstLayer, method.firstLayer ?? .float32)
     try check("--scale-layer", self.method.scaleLayer, method.scaleLayer ? .on : .off)
     try check("--learning-rate", learningRate, method.learningRate)
     try check("--schedule", schedule, method.schedule)
@@ -85,11 +87,12 @@ extension TrainCommand {
   }
 
   private static func preprocessing(
-    of images: LabelledImages, validation: Int, seed: UInt64
+    of images: LabelledImages, validation: Int, seed: UInt64, for method: Method
   ) throws -> Preprocessing {
     let statistics = try images.heldOut(count: validation, seed: seed).training.channelStatistics()
-    return Preprocessing(
+    let preprocessing = Preprocessing(
       height: images.height, width: images.width, channels: images.channels, mean: statistics.mean,
       deviation: statistics.deviation)
+    return method.firstLayer == .int8 ? preprocessing.withByteZero : preprocessing
   }
 }

@@ -60,12 +60,9 @@ public struct CompactModel: Sendable {
     operators = try file.decoded("operators", as: [Operator].self)
     let (p, limit) = (preprocessing, 1 << 16)
     guard (1...limit).contains(p.height), (1...limit).contains(p.width), (1...4).contains(p.channels),
-      p.mean.count == p.channels, p.deviation.count == p.channels, p.mean.allSatisfy(\.isFinite),
-      p.deviation.allSatisfy({ $0.isFinite && $0 > 0 })
+      p.isConsistent
     else { throw file.failure(.badMetadata, "the preprocessing does not fit together") }
-    program = try Program(
-      operators: operators, tensors: archive,
-      input: FeatureShape(height: p.height, width: p.width, channels: p.channels))
+    program = try Program(operators: operators, tensors: archive, preprocessing: p)
     guard classNames.isEmpty || classNames.count == program.outputs else {
       throw file.failure(.badMetadata, "\(classNames.count) class names for \(program.outputs) logits")
     }

@@ -14,6 +14,8 @@ package struct CompactModelBuilder {
   package var classNames: [String]
   package private(set) var operators: [Operator] = []
   private var writer = TensorArchiveWriter(metadata: [:])
+  /// Tensors of single bytes come last, so that all others stay aligned.
+  private var bytes: [(name: String, shape: [Int], values: [Int8])] = []
 
   package init(network: String, method: String, preprocessing: Preprocessing, classNames: [String]) {
     self.network = network
@@ -30,6 +32,10 @@ package struct CompactModelBuilder {
 
   package mutating func add(_ name: String, words: [UInt32]) {
     writer.add(name, shape: [words.count], words: words)
+  }
+
+  package mutating func add(_ name: String, shape: [Int], int8s: [Int8]) {
+    bytes.append((name, shape, int8s))
   }
 
   /// Adds thresholds in the smallest type that holds them.
@@ -60,6 +66,7 @@ package struct CompactModelBuilder {
       "operators": try text(operators),
     ]
     if !classNames.isEmpty { writer.metadata["classes"] = try text(classNames) }
+    for tensor in bytes { writer.add(tensor.name, shape: tensor.shape, int8s: tensor.values) }
     return writer.encoded()
   }
 }

@@ -35,6 +35,10 @@ enum ModelLimits {
     case .convolution(let window, let groups, let weight, _):
       let lanes = (output.channels / groups + 15) / 16 * 16 * groups
       return 4 * (weight.count + lanes * window.taps * (input.channels / groups))
+    case .pixelConvolution(let window, _, let weight):
+      // A group's filters get weights of 0 for the other groups' channels.
+      let quads = (window.kernelWidth * input.channels + 3) / 4
+      return weight.count + 32 * output.channels * (window.kernelHeight * quads * 4 + 32)
     case .binaryConvolution(let window, let groups, let bits):
       // A half word of output bits is 16 lanes; a group of one channel fills two of them.
       let words = window.taps * ((input.channels / groups + 31) / 32)

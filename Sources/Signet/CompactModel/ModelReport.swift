@@ -15,6 +15,7 @@ package struct ModelReport: Sendable {
     package let bytes: Int
     package let binaryMACs: Int
     package let floatMACs: Int
+    package let byteMACs: Int
   }
 
   package let rows: [Row]
@@ -29,6 +30,7 @@ package struct ModelReport: Sendable {
   package var compression: Double { Double(float32Bytes) / Double(fileBytes) }
   package var binaryMACs: Int { rows.reduce(0) { $0 + $1.binaryMACs } }
   package var floatMACs: Int { rows.reduce(0) { $0 + $1.floatMACs } }
+  package var byteMACs: Int { rows.reduce(0) { $0 + $1.byteMACs } }
 
   package init(_ model: CompactModel) {
     rows = model.program.nodes.map { node in
@@ -37,6 +39,8 @@ package struct ModelReport: Sendable {
       switch node.operation {
       case .convolution(_, _, let weight, _):
         (weights, bits) = (weight.count, 32)
+      case .pixelConvolution(_, _, let weight):
+        (weights, bits) = (weight.count, 8)
       case .binaryConvolution(let window, let groups, _):
         (weights, bits) = (node.output.shape.channels * depth(window, groups), 1)
       default: break
@@ -49,7 +53,8 @@ package struct ModelReport: Sendable {
       func count(_ kind: MultiplyAdd) -> Int { work?.kind == kind ? work?.count ?? 0 : 0 }
       return Row(
         name: node.name, kind: node.kind.rawValue, output: node.output.shape, weights: weights,
-        weightBits: bits, bytes: own, binaryMACs: count(.binary), floatMACs: count(.float))
+        weightBits: bits, bytes: own, binaryMACs: count(.binary), floatMACs: count(.float),
+        byteMACs: count(.byte))
     }
     headerBytes = model.headerBytes
     fileBytes = model.fileBytes

@@ -4,11 +4,12 @@
 ///
 /// Operators run in order; each reads what the one before it gave. Values between them are *reals*, *codes* (M planes of
 /// ±1 with integer weights n_m and a unit 2^−e, standing for Σ n_m·2^−e·H_m), or reals that are whole multiples of a unit
-/// (the accumulators of a binary convolution). Tensors are named `<name>.<part>`.
+/// (the accumulators of a convolution on integers). Tensors are named `<name>.<part>`.
 ///
 /// | op | reads → gives | tensors |
 /// | --- | --- | --- |
 /// | `convolution` | reals → reals | `weight` F32 [filters, kh, kw, C/groups], `bias` F32 [filters] |
+/// | `pixel_convolution` | bytes → accumulators, integers | `weight` I8 [filters, kh, kw, C/groups], −127…127 |
 /// | `binary_convolution` | codes → accumulators | `weight` U32: bits of [filters, kh, kw, C/groups], low bit first, no padding |
 /// | `prelu`, `relu` | reals → reals | `slope` F32 [C] (prelu) |
 /// | `max_pool` | reals or codes → same | `inverted` U32 (codes): bits of channels that are pooled by minimum |
@@ -20,6 +21,7 @@
 package struct Operator: Codable, Hashable, Sendable {
   package enum Kind: String, Codable, Sendable {
     case convolution
+    case pixelConvolution = "pixel_convolution"
     case binaryConvolution = "binary_convolution"
     case prelu, relu
     case maxPool = "max_pool"

@@ -19,6 +19,7 @@ struct OperatorReader {
   func read() throws -> (Program.Operation, Program.Flow) {
     switch entry.op {
     case .convolution: return try convolution()
+    case .pixelConvolution: return try pixelConvolution()
     case .binaryConvolution: return try binaryConvolution()
     case .prelu, .relu:
       try requireReals()
@@ -48,7 +49,15 @@ struct OperatorReader {
   private func reals(_ shape: FeatureShape) -> Program.Flow { .reals(shape, unit: nil, bound: 0) }
 
   private func requireReals() throws {
-    guard case .reals = input else { throw failure("it reads reals, but bits flow in") }
+    guard case .reals = input else { throw failure("it reads reals, but \(flowing) flow in") }
+  }
+
+  private var flowing: String {
+    switch input {
+    case .reals: "reals"
+    case .codes: "bits"
+    case .pixels: "bytes"
+    }
   }
 
   private func finite(_ part: String, _ shape: [Int]) throws -> [Float] {
@@ -104,9 +113,38 @@ struct OperatorReader {
     )
   }
 
+  private func pixelConvolution() throws -> (Program.Operation, Program.Flow) {
+    guard case .pixels(_, let zero) = input else {
+      throw failure("it reads the bytes of an image whose preprocessing has a “zero”, but \(flowing) flow in")
+    }
+    let (window, filters, groups, output) = try convolutionSizes()
+    let (depth, overflow) = window.taps.multipliedReportingOverflow(by: shape.channels / groups)
+    guard !overflow, depth < 1 << 24 else { throw failure("\(window.taps) pixels of a window are too many") }
+    let weight = try tensors.int8s(
+      "\(entry.name).weight",
+      shape: [filters, window.kernelHeight, window.kernelWidth, shape.channels / groups])
+    guard !weight.contains(.min) else { throw failure("tensor “weight” holds −128; weights are −127…127") }
+    // The largest sum that any image can give, filter by filter.
+    let reach = zero.map { Int(max($0, 255 - $0)) }
+    for filter in 0..<filters {
+      let first = filter / (filters / groups) * (shape.channels / groups)
+      var sum = 0
+      for k in 0..<depth {
+        sum += Int(weight[filter * depth + k].magnitude) * reach[first + k % (shape.channels / groups)]
+      }
+      guard sum <= PixelWeights.exactSums else {
+        throw failure("the sums of filter \(filter) reach \(sum), past 2²⁴")
+      }
+    }
+    return (
+      .pixelConvolution(window, groups: groups, weight: weight),
+      .reals(output, unit: 1, bound: PixelWeights.bound(depth: depth))
+    )
+  }
+
   private func binaryConvolution() throws -> (Program.Operation, Program.Flow) {
     guard case .codes(_, let planeWeights, let unit) = input else {
-      throw failure("it reads bits, but reals flow in")
+      throw failure("it reads bits, but \(flowing) flow in")
     }
     let (window, filters, groups, output) = try convolutionSizes()
     let (depth, overflow) = window.taps.multipliedReportingOverflow(by: shape.channels / groups)
@@ -130,6 +168,7 @@ struct OperatorReader {
     let window = try window(rounding: .up)
     let output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: shape.channels)
     switch input {
+    case .pixels: throw failure("it reads reals or bits, but bytes flow in")
     case .reals: return (.maxPool(window), reals(output))
     case .codes(_, let planeWeights, let unit):
       guard case .threshold? = previous else {
@@ -160,7 +199,7 @@ struct OperatorReader {
 
   private func threshold() throws -> (Program.Operation, Program.Flow) {
     guard case .reals(_, let unit?, let bound) = input, unit == 1 else {
-      throw failure("it reads the accumulators of a binary convolution, in units of 1")
+      throw failure("it reads the accumulators of a convolution on integers, in units of 1")
     }
     let name = "\(entry.name).interval"
     let values: [Int32]

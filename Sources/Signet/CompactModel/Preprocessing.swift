@@ -2,7 +2,8 @@
 
 /// How an image becomes the input of a network; stored in the model, so that a deployed model knows how to treat one.
 ///
-/// A pixel's byte `p` of channel `c` becomes `(p / 255 − mean[c]) / deviation[c]`.
+/// A pixel's byte `p` of channel `c` becomes `(p / 255 − mean[c]) / deviation[c]`; with ``zero``, it becomes
+/// `(p − zero[c]) / (255 · deviation[c])`, which differs by less than half a grey level.
 /// - Shapes: the input is `[height, width, channels]`; `mean` and `deviation` are `[channels]`.
 public struct Preprocessing: Codable, Hashable, Sendable {
   /// How an image of another size is brought to the input size.
@@ -25,10 +26,15 @@ public struct Preprocessing: Codable, Hashable, Sendable {
   public var deviation: [Float]
   /// How an image of another size is brought to the input size.
   public var resize: Resize
+  /// The byte that stands for 0, per channel, in models whose first layer has 8-bit weights; nil in others.
+  ///
+  /// Such a model computes on bytes. Zero padding is this byte.
+  public var zero: [UInt8]?
 
   /// Creates a description; see the properties.
   public init(
-    height: Int, width: Int, channels: Int, mean: [Float], deviation: [Float], resize: Resize = .stretch
+    height: Int, width: Int, channels: Int, mean: [Float], deviation: [Float], resize: Resize = .stretch,
+    zero: [UInt8]? = nil
   ) {
     self.height = height
     self.width = width
@@ -36,14 +42,19 @@ public struct Preprocessing: Codable, Hashable, Sendable {
     self.mean = mean
     self.deviation = deviation
     self.resize = resize
+    self.zero = zero
   }
 
   /// The network's input for each channel and byte value: `table[c * 256 + p]`.
   ///
   /// The trainer and the engine both look their inputs up here, so that they can't disagree.
   package func table() -> [Float] {
-    (0..<channels).flatMap { c in
-      (0..<256).map { p in (Float(p) / 255 - mean[c]) / deviation[c] }
+    let units = units
+    return (0..<channels).flatMap { c in
+      (0..<256).map { p in
+        guard let zero else { return (Float(p) / 255 - mean[c]) / deviation[c] }
+        return Float(p - Int(zero[c])) * units[c]
+      }
     }
   }
 }

@@ -8,10 +8,12 @@ package struct Program: Sendable {
     case reals(FeatureShape, unit: Float?, bound: Int32)
     /// Codes of planes with these weights, and the value of one unit.
     case codes(FeatureShape, planeWeights: [Int32], unit: Float)
+    /// The image as bytes, with the byte that stands for 0 in each channel.
+    case pixels(FeatureShape, zero: [UInt8])
 
     package var shape: FeatureShape {
       switch self {
-      case .reals(let shape, _, _), .codes(let shape, _, _): shape
+      case .reals(let shape, _, _), .codes(let shape, _, _), .pixels(let shape, _): shape
       }
     }
   }
@@ -20,6 +22,8 @@ package struct Program: Sendable {
     case convolution(Window, groups: Int, weight: [Float], bias: [Float])
     /// Weight bits, dense: bit ((filter·taps + tap)·C/groups + channel).
     case binaryConvolution(Window, groups: Int, bits: [UInt32])
+    /// Weights `[filters, kh, kw, C/groups]` times how far each byte lies above zero.
+    case pixelConvolution(Window, groups: Int, weight: [Int8])
     /// PReLU; all slopes 0 for ReLU.
     case activation(slope: [Float])
     case maxPool(Window)
@@ -42,11 +46,15 @@ package struct Program: Sendable {
 
   package let nodes: [Node]
   package let input: FeatureShape
+  /// How bytes become what the first operator reads, and normalised reals bytes.
+  package let preprocessing: Preprocessing
   package let outputs: Int
 
   /// Checks operators and tensors against each other.
   /// - Throws: ``ModelFormatError`` that names the operator.
-  package init(operators: [Operator], tensors: TensorArchive, input: FeatureShape) throws {
+  package init(operators: [Operator], tensors: TensorArchive, preprocessing: Preprocessing) throws {
+    let input = FeatureShape(
+      height: preprocessing.height, width: preprocessing.width, channels: preprocessing.channels)
     func failure(_ text: String) -> ModelFormatError {
       ModelFormatError(.badMetadata, "\(text); export the model again", path: tensors.path)
     }
@@ -54,7 +62,8 @@ package struct Program: Sendable {
       throw failure("the model has \(operators.count) operators, not 1…\(ModelLimits.operators)")
     }
     if let problem = ModelLimits.problem(with: input) { throw failure("the input: \(problem)") }
-    var flow = Flow.reals(input, unit: nil, bound: 0)
+    var flow =
+      preprocessing.zero.map { Flow.pixels(input, zero: $0) } ?? .reals(input, unit: nil, bound: 0)
     var nodes: [Node] = []
     var footprint = 0
     for entry in operators {
@@ -77,6 +86,7 @@ package struct Program: Sendable {
     }
     self.nodes = nodes
     self.input = input
+    self.preprocessing = preprocessing
     outputs = shape.count
   }
 }

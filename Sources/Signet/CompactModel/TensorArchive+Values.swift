@@ -34,6 +34,11 @@ extension TensorArchive {
     try values(name, .uint8, shape)
   }
 
+  /// The elements of an I8 tensor; see ``floats(_:shape:)``.
+  package func int8s(_ name: String, shape: [Int]? = nil) throws(ModelFormatError) -> [Int8] {
+    try values(name, .int8, shape)
+  }
+
   /// A tensor that must be there with this type, and with this shape if one is given.
   package func entry(
     _ name: String, _ type: TensorType, shape: [Int]? = nil

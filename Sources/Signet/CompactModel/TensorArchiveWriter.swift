@@ -48,6 +48,11 @@ package struct TensorArchiveWriter: Sendable {
     add(name, .int64, shape, int64s)
   }
 
+  /// Adds an I8 tensor.
+  package mutating func add(_ name: String, shape: [Int], int8s: [Int8]) {
+    add(name, .int8, shape, int8s)
+  }
+
   /// Adds a U8 tensor.
   package mutating func add(_ name: String, shape: [Int], bytes: [UInt8]) {
     add(name, .uint8, shape, bytes)

@@ -54,38 +54,16 @@ extension Engine {
   ///   - shape: the size that the images have, to be checked against the model's; nil if it is known to be that.
   /// - Returns: logits, `[N, classes]`.
   /// - Throws: ``EngineError``, as for an array.
-  /// - Complexity: the model's multiply-adds for each image; memory for one batch of normalised images.
+  /// - Complexity: the model's multiply-adds for each image; no copy of the whole input is made.
   public func logits(
     pixels: UnsafeRawBufferPointer, shape: FeatureShape? = nil
   ) throws(EngineError) -> [Float] {
     let own = model.inputShape
     if let shape { try InputCheck.require(shape, for: own) }
     let images = try InputCheck.images(in: pixels.count, of: own)
-    let classes = model.classCount
-    let inputs = AlignedBuffer<Float>(count: min(images, batch) * own.count)
-    return Self.filled(images * classes) { logits in
-      var first = 0
-      while first < images {
-        let count = min(batch, images - first)
-        let bytes = UnsafeRawBufferPointer(
-          rebasing: pixels[first * own.count..<(first + count) * own.count])
-        normalise(bytes, to: inputs.pointer)
-        run(inputs.pointer, images: count, logits: logits + first * classes)
-        first += count
-      }
-    }
-  }
-
-  /// The network's input for these bytes, looked up as the trainer does.
-  private func normalise(_ pixels: UnsafeRawBufferPointer, to inputs: UnsafeMutablePointer<Float>) {
-    let channels = model.preprocessing.channels
-    inputTable.withUnsafeBufferPointer { table in
-      crew.pool.runRanges(pixels.count / channels, grain: 4096) { range, _ in
-        for c in 0..<channels {
-          let row = UnsafeBufferPointer(rebasing: table[c * 256..<(c + 1) * 256])
-          for index in range { inputs[index * channels + c] = row[Int(pixels[index * channels + c])] }
-        }
-      }
+    return Self.filled(images * model.classCount) { logits in
+      guard let from = pixels.bindMemory(to: UInt8.self).baseAddress else { return }
+      run(pixels: from, images: images, logits: logits)
     }
   }
 

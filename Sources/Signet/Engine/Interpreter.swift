@@ -21,13 +21,22 @@ package struct Interpreter {
 
   /// The logits of one image; `observe` sees every operator's result.
   package func run(_ input: [Float], observe: (Int, Value) -> Void = { _, _ in }) -> [Float] {
-    var value = Value.reals(input)
+    var value = Value.reals(program.preprocessing.zero == nil ? input : levels(input))
     for (index, node) in program.nodes.enumerated() {
       value = Self.apply(node, to: value)
       observe(index, value)
     }
     guard case .reals(let logits) = value else { return [] }
     return logits
+  }
+
+  /// How far the bytes of an image lie above zero, from its normalised reals.
+  private func levels(_ input: [Float]) -> [Float] {
+    let preprocessing = program.preprocessing
+    let (units, zero, channels) = (preprocessing.units, preprocessing.zero ?? [], preprocessing.channels)
+    return input.enumerated().map { index, x in
+      Preprocessing.grayLevels(of: x, unit: units[index % channels], zero: zero[index % channels])
+    }
   }
 
   static func apply(_ node: Program.Node, to value: Value) -> Value {
@@ -46,6 +55,21 @@ package struct Interpreter {
             }
           }
           return sum
+        })
+    case (.pixelConvolution(let window, let groups, let weight), .reals(let x)):
+      let filters = node.output.shape.channels
+      let depth = shape.channels / groups
+      return .reals(
+        convolve(window, groups: groups, channels: shape.channels, filters: filters) { filter, pixels in
+          var sum: Int32 = 0
+          for (tap, pixel) in pixels.enumerated() {
+            guard let pixel else { continue }
+            let first = pixel * shape.channels + filter / (filters / groups) * depth
+            for c in 0..<depth {
+              sum += Int32(x[first + c]) * Int32(weight[(filter * window.taps + tap) * depth + c])
+            }
+          }
+          return Float(sum)
         })
     case (.binaryConvolution(let window, let groups, let bits), .codes(let x)):
       guard case .codes(_, let planeWeights, let unit) = node.input else { return value }

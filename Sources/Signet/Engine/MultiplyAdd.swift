@@ -8,12 +8,15 @@ package enum MultiplyAdd: String, CaseIterable, Sendable {
   case binary
   /// Of 32-bit floats.
   case float
+  /// Of 8-bit integers, in 32-bit sums.
+  case byte
 
   /// The mix of instructions on registers that is its peak; returns the multiply-adds of so many rounds.
   func peak(_ kernels: sk_kernels) -> (Int) -> Double {
     switch self {
     case .binary: kernels.peak_binary
     case .float: kernels.peak_float
+    case .byte: kernels.peak_bytes
     }
   }
 }
@@ -24,6 +27,8 @@ extension Program.Node {
     switch operation {
     case .convolution(let window, let groups, _, _):
       return (.float, output.shape.count * window.taps * (input.shape.channels / groups))
+    case .pixelConvolution(let window, let groups, _):
+      return (.byte, output.shape.count * window.taps * (input.shape.channels / groups))
     case .binaryConvolution(let window, let groups, _):
       guard case .codes(_, let planes, _) = input else { return nil }
       return (.binary, output.shape.count * window.taps * (input.shape.channels / groups) * planes.count)

@@ -8,33 +8,41 @@ package struct Plan: Sendable {
   /// For each step, the index of the operator whose result it gives; two steps may share one.
   package let completed: [Int]
   package let input: FeatureShape
+  /// How bytes are laid out for the first step, if that computes on bytes.
+  package let pixels: PixelInput?
   package let outputs: Int
 
   /// Compiles a checked program for one instruction set.
   ///
+  /// `pixel_convolution threshold (max_pool)` and `pixel_convolution (affine) (prelu) (max_pool) (affine) binarize`,
   /// `convolution (prelu)`, `(affine) binarize`, `binary_convolution threshold (max_pool)` and
   /// `binary_convolution (prelu) (max_pool) (affine) binarize` become one step each.
   package init(_ program: Program, kernels: sk_kernels) {
-    var compiler = PlanCompiler(nodes: program.nodes, kernels: kernels)
+    var compiler = PlanCompiler(
+      nodes: program.nodes, preprocessing: program.preprocessing, kernels: kernels)
     compiler.compile()
     steps = compiler.steps
     completed = compiler.completed
     input = program.input
+    pixels = compiler.pixels
     outputs = program.outputs
   }
 
   /// Bytes of the arena for a batch: the largest step's input, output and scratch.
   package func arenaBytes(batch: Int) -> Int {
-    var inputBytes = input.count * 4
-    var widest = batchBytes(inputBytes, batch)
+    var inputBytes = inputBytes(batch: batch)
+    var widest = inputBytes
     for step in steps {
-      widest = max(
-        widest,
-        batchBytes(inputBytes, batch) + batchBytes(step.outputBytes, batch)
-          + batchBytes(step.scratchBytes, batch))
-      inputBytes = step.outputBytes
+      let outputBytes = batchBytes(step.outputBytes, batch)
+      widest = max(widest, inputBytes + outputBytes + batchBytes(step.scratchBytes, batch))
+      inputBytes = outputBytes
     }
     return widest
+  }
+
+  /// Bytes of a batch as the first step reads it.
+  func inputBytes(batch: Int) -> Int {
+    pixels.map { batchBytes($0.imageBytes, batch) + PixelInput.slack } ?? batchBytes(input.count * 4, batch)
   }
 
   /// Bytes for a batch, rounded up to cache lines.
@@ -44,13 +52,16 @@ package struct Plan: Sendable {
 /// Turns nodes into steps, front to back.
 private struct PlanCompiler {
   let nodes: [Program.Node]
+  let preprocessing: Preprocessing
   let kernels: sk_kernels
   var steps: [any PlanStep] = []
   var completed: [Int] = []
+  var pixels: PixelInput?
   private var next = 0
 
-  init(nodes: [Program.Node], kernels: sk_kernels) {
+  init(nodes: [Program.Node], preprocessing: Preprocessing, kernels: sk_kernels) {
     self.nodes = nodes
+    self.preprocessing = preprocessing
     self.kernels = kernels
   }
 
@@ -60,6 +71,8 @@ private struct PlanCompiler {
       switch node.operation {
       case .convolution(let window, let groups, let weight, let bias):
         compileConvolution(node, window, groups, weight, bias)
+      case .pixelConvolution(let window, let groups, let weight):
+        compilePixelConvolution(node, window, groups, weight)
       case .binaryConvolution(let window, let groups, let bits):
         compileBinaryConvolution(node, window, groups, bits)
       case .affine(let scale, let shift):
@@ -83,7 +96,7 @@ private struct PlanCompiler {
       case .scale(let factor):
         steps.append(ScaleStep(name: node.name, count: node.input.shape.count, factor: factor))
       case .threshold, .codePool:
-        // Both follow a binary convolution, which takes them in; the reader lets them stand nowhere else.
+        // Both follow a convolution on integers, which takes them in; the reader lets them stand nowhere else.
         break
       }
       completed += Array(repeating: next, count: steps.count - completed.count)
@@ -124,6 +137,46 @@ private struct PlanCompiler {
             window: window, filters: bias.count, groups: groups, inputChannels: node.input.shape.channels,
             weights: base, bias: bias, slope: slope)))
     }
+  }
+
+  private mutating func compilePixelConvolution(
+    _ node: Program.Node, _ window: Window, _ groups: Int, _ weight: [Int8]
+  ) {
+    guard case .pixels(_, let zero) = node.input, case .reals(let shape, _, let bound) = node.output else {
+      return
+    }
+    let input = PixelInput(window: window, preprocessing: preprocessing, zero: zero)
+    let filters = shape.channels
+    let ending = PixelEnding(nodes, behind: next, filters: filters, bound: bound)
+    func convolution(_ parts: [ConvolutionBlocks]?) -> PixelConvolution? {
+      // Groups become weights of 0, so that all filters are one part.
+      (parts?.first).map {
+        PixelConvolution(
+          window: window, groups: groups, weights: weight, filters: filters, input: input, part: $0)
+      }
+    }
+    switch ending.result {
+    case .reals(let scale, let shift, let slope):
+      guard let convolution = convolution(ConvolutionBlocks.plain(filters: filters, groups: 1)) else {
+        return
+      }
+      steps.append(
+        PixelsToReals(
+          name: node.name, convolution: convolution,
+          table: convolution.realTable(scale: scale, shift: shift, slope: slope)))
+    case .bits(let intervals, let planes, let pool, let inverted):
+      let layout = layoutWanted(after: ending.index, channels: filters)
+      guard
+        let convolution = convolution(
+          ConvolutionBlocks.packed(filters: filters, groups: 1, layout: layout))
+      else { return }
+      steps.append(
+        PixelsToCodes(
+          name: node.name, convolution: convolution, table: convolution.levelTable(intervals, planes: planes),
+          layout: layout, pool: pool.map { LevelPool(window: $0, inverted: inverted, layout: layout) }))
+    }
+    pixels = input
+    next = ending.index
   }
 
   private mutating func compileEncoder(_ node: Program.Node, scale: [Float], shift: [Float], betas: [Float]) {

@@ -45,7 +45,8 @@ package struct StepDescription: Sendable {
       binarizations = nil
     }
     switch (working ?? nodes.first)?.operation {
-    case .convolution(let window, let groups, _, _), .binaryConvolution(let window, let groups, _):
+    case .convolution(let window, let groups, _, _), .binaryConvolution(let window, let groups, _),
+      .pixelConvolution(let window, let groups, _):
       (self.window, self.groups) = (window, groups)
     case .maxPool(let window), .codePool(let window, _):
       (self.window, groups) = (window, 1)

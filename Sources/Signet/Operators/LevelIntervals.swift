@@ -2,9 +2,9 @@
 
 /// The accumulators for which a channel reaches a level: a cyclic interval of integers.
 ///
-/// What follows an accumulator `a` and ends in a sign (`v = a·unit`, PReLU, BatchNorm, residual binarization) takes
-/// each of its 2^M − 1 levels on a set of integers in −K…K that is an interval, or the outside of one if the PReLU
-/// slope is negative. `low ≤ a < high` if `low ≤ high`, else `a ≥ low or a < high`.
+/// What follows an accumulator `a` and ends in a sign (`v = fma(unit, a, offset)`, PReLU, BatchNorm, residual
+/// binarization) takes each of its 2^M − 1 levels on a set of integers in −K…K that is an interval, or the outside of
+/// one if the PReLU slope is negative. `low ≤ a < high` if `low ≤ high`, else `a ≥ low or a < high`.
 ///
 /// The sets are found by evaluating the float expression itself on integers, so that comparing integers gives the
 /// same bits as computing floats.
@@ -22,25 +22,56 @@ package struct LevelIntervals: Hashable, Sendable {
   /// What a channel does to an accumulator before its sign is taken.
   package struct Expression: Sendable {
     package var unit: Float
+    package var offset: Float
     package var slope: Float
     package var scale: Float
     package var shift: Float
     package var betas: [Float]
 
-    package init(unit: Float, slope: Float, scale: Float, shift: Float, betas: [Float]) {
+    package init(unit: Float, offset: Float = 0, slope: Float, scale: Float, shift: Float, betas: [Float]) {
       self.unit = unit
+      self.offset = offset
       self.slope = slope
       self.scale = scale
       self.shift = shift
       self.betas = betas
     }
 
-    /// `z = fma(scale, PReLU(a·unit), shift)`, then the residual code, first plane highest.
+    /// `v = fma(unit, a, offset)`.
+    @inline(__always)
+    private func value(_ accumulator: Int32) -> Float { offset.addingProduct(unit, Float(accumulator)) }
+
+    @inline(__always)
+    private func activated(_ accumulator: Int32) -> Float {
+      let v = value(accumulator)
+      return v >= 0 ? v : slope * v
+    }
+
+    /// `z = fma(scale, PReLU(v), shift)`, then the residual code, first plane highest.
     @inline(__always)
     package func level(_ accumulator: Int32) -> Int {
-      let v = Float(accumulator) * unit
-      let y = v >= 0 ? v : slope * v
-      return Self.code(of: shift.addingProduct(scale, y), betas: betas)
+      Self.code(of: shift.addingProduct(scale, activated(accumulator)), betas: betas)
+    }
+
+    /// Whether what BatchNorm reads is finite for every accumulator in −bound…bound.
+    func isFinite(within bound: Int32) -> Bool {
+      [-bound, bound].allSatisfy { value($0).isFinite && (slope * value($0)).isFinite }
+    }
+
+    /// The first accumulator at which v has another sign than at −bound, where PReLU turns; bound + 1 if there is none.
+    ///
+    /// v rises or falls with the accumulator, since rounding keeps the order.
+    func turn(bound: Int32) -> Int32 {
+      // Whole units without an offset: the case of bits.
+      if offset == 0, unit > 0 { return 0 }
+      let start = value(-bound) >= 0
+      guard (value(bound) >= 0) != start else { return bound + 1 }
+      var (same, other) = (-bound, bound)
+      while other - same > 1 {
+        let middle = same + (other - same) / 2
+        if (value(middle) >= 0) == start { same = middle } else { other = middle }
+      }
+      return other
     }
 
     /// The residual code of a real: a bit for each plane, the first plane's highest.
@@ -68,8 +99,9 @@ package struct LevelIntervals: Hashable, Sendable {
     var result = LevelIntervals(
       low: Array(repeating: [], count: levels), high: Array(repeating: [], count: levels))
     for (channel, flipped) in zip(channels, complemented) {
+      let turn = channel.turn(bound: bound)
       for level in 1...levels {
-        let (low, high) = interval(bound: bound) { (channel.level($0) >= level) != flipped }
+        let (low, high) = interval(bound: bound, turn: turn) { (channel.level($0) >= level) != flipped }
         result.low[level - 1].append(low)
         result.high[level - 1].append(high)
       }
@@ -77,8 +109,8 @@ package struct LevelIntervals: Hashable, Sendable {
     return result
   }
 
-  /// The interval of a set that changes at most once below 0, at 0, and at most once above.
-  static func interval(bound: Int32, _ contains: (Int32) -> Bool) -> (low: Int32, high: Int32) {
+  /// The interval of a set that changes at most once below `turn`, at `turn`, and at most once above.
+  static func interval(bound: Int32, turn: Int32, _ contains: (Int32) -> Bool) -> (low: Int32, high: Int32) {
     var switches: [Int32] = []
     func search(_ first: Int32, _ last: Int32) {
       let start = contains(first)
@@ -90,11 +122,11 @@ package struct LevelIntervals: Hashable, Sendable {
       }
       switches.append(other)
     }
-    if bound > 0 {
-      search(-bound, -1)
-      if contains(-1) != contains(0) { switches.append(0) }
+    if turn > -bound {
+      search(-bound, turn - 1)
+      if turn <= bound, contains(turn - 1) != contains(turn) { switches.append(turn) }
     }
-    search(0, bound)
+    if turn <= bound { search(turn, bound) }
     let start = contains(-bound)
     return switch (switches.count, start) {
     case (0, true): (-bound, bound + 1)

@@ -10,11 +10,13 @@ package struct ModelCompiler {
   package private(set) var builder: CompactModelBuilder
   /// Operators behind the last convolution that are not written yet.
   private var pending = Pending()
-  /// The convolution on one plane whose accumulators flow, if they do.
+  /// The convolution whose accumulators flow, if they do and can be compared with thresholds.
   private var accumulators: (name: String, bound: Int32)?
   private var channels: Int
 
   private struct Pending {
+    /// What an accumulator stands for: `fma(scale, a, shift)`.
+    var value: (name: String, scale: [Float], shift: [Float])?
     var activation: (name: String, slope: [Float]?)?
     var pool: (name: String, window: Window)?
     var affine: (name: String, scale: [Float], shift: [Float])?
@@ -33,18 +35,23 @@ package struct ModelCompiler {
 
   /// Writes what was held back, as it is.
   private mutating func flush() {
+    if let (name, scale, shift) = pending.value { addAffine(name, scale: scale, shift: shift) }
     if let (name, slope) = pending.activation {
       builder.add(Operator(slope == nil ? .relu : .prelu, name))
       if let slope { builder.add("\(name).slope", shape: [slope.count], floats: slope) }
     }
     if let (name, window) = pending.pool { builder.add(Operator(.maxPool, name, window: window)) }
-    if let (name, scale, shift) = pending.affine {
-      builder.add(Operator(.affine, name))
-      builder.add("\(name).scale", shape: [scale.count], floats: scale)
-      builder.add("\(name).shift", shape: [shift.count], floats: shift)
+    if let (name, scale, shift) = pending.affine { addAffine(name, scale: scale, shift: shift) }
+    if pending.value != nil || pending.activation != nil || pending.pool != nil || pending.affine != nil {
+      accumulators = nil
     }
-    if pending.activation != nil || pending.pool != nil || pending.affine != nil { accumulators = nil }
     pending = Pending()
+  }
+
+  private mutating func addAffine(_ name: String, scale: [Float], shift: [Float]) {
+    builder.add(Operator(.affine, name))
+    builder.add("\(name).scale", shape: [scale.count], floats: scale)
+    builder.add("\(name).shift", shape: [shift.count], floats: shift)
   }
 
   package mutating func convolution(
@@ -56,6 +63,18 @@ package struct ModelCompiler {
     builder.add("\(name).bias", shape: [bias.count], floats: bias)
     channels = bias.count
     accumulators = nil
+  }
+
+  /// A first layer of 8-bit weights `[filters, kh, kw, C/groups]`; its sums times `weights.scale` plus `bias` are reals.
+  package mutating func pixelConvolution(
+    _ name: String, window: Window, groups: Int, shape: [Int], weights: PixelWeights, bias: [Float]
+  ) {
+    flush()
+    builder.add(Operator(.pixelConvolution, name, window: window, filters: bias.count, groups: groups))
+    builder.add("\(name).weight", shape: shape, int8s: weights.values)
+    channels = bias.count
+    accumulators = (name, PixelWeights.bound(depth: weights.values.count / bias.count))
+    pending.value = ("\(name).value", weights.scale, bias)
   }
 
   package mutating func binaryConvolution(
@@ -109,10 +128,11 @@ package struct ModelCompiler {
       builder.add(entry)
       return
     }
-    let affine = pending.affine
+    let (value, affine) = (pending.value, pending.affine)
     let expressions = (0..<channels).map { channel in
       LevelIntervals.Expression(
-        unit: 1, slope: pending.activation.map { $0.slope?[channel] ?? 0 } ?? 1,
+        unit: value?.scale[channel] ?? 1, offset: value?.shift[channel] ?? 0,
+        slope: pending.activation.map { $0.slope?[channel] ?? 0 } ?? 1,
         scale: affine?.scale[channel] ?? 1,
         shift: affine?.shift[channel] ?? 0, betas: levels.betas)
     }

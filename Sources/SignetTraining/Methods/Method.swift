@@ -15,12 +15,22 @@ package struct Method: Codable, Hashable, Sendable {
     case full
   }
 
+  /// What the first layer's weights are, and what it reads.
+  package enum FirstLayer: String, Codable, CaseIterable, Sendable {
+    /// Real weights and normalised reals, as in the paper.
+    case float32
+    /// 8-bit weights and the image's bytes.
+    case int8
+  }
+
   /// A name to store and to print.
   package var name: String
   /// Planes of a binary layer's activations; 0 for real weights and activations in every layer.
   package var binarizations: Int
   package var activation: Activation
   package var lastLayer: LastLayer
+  /// Nil, as in files from before there was a choice, is float32.
+  package var firstLayer: FirstLayer?
   /// Whether a learned factor follows a binary last layer.
   package var scaleLayer: Bool
   package var regularizer: Regularizer

@@ -44,8 +44,7 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   package func validated() throws -> RunConfiguration {
     let p = preprocessing
     guard (1...1 << 16).contains(p.height), (1...1 << 16).contains(p.width), (1...4).contains(p.channels),
-      p.mean.count == p.channels, p.deviation.count == p.channels, p.mean.allSatisfy(\.isFinite),
-      p.deviation.allSatisfy({ $0.isFinite && $0 > 0 })
+      p.isConsistent, (p.zero != nil) == (method.firstLayer == .int8)
     else { throw TrainingError(.badOption, "the preprocessing does not fit an image") }
     for (name, value, least) in [
       ("epochs", epochs, 0), ("batch size", batchSize, 1), ("validation images", validation, 0),
@@ -62,7 +61,8 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
 
   /// The network with its initial weights.
   package func initialNetwork() throws -> Sequential {
-    let network = Sequential(try validated().layout(), method: method, seed: seed)
+    let network = try Sequential(
+      validated().layout(), method: method, seed: seed, preprocessing: preprocessing)
     for case let layer as BinaryConvolution in network.layers where method.binarizations > 1 {
       let depth = layer.weight.count / layer.output.channels
       // Accumulators must be exact as floats; a plane's integer weight is about 256 at most.
