@@ -65,6 +65,7 @@ struct BadOptionTests {
             "99999999999999999999x1x1",
           ],
           "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["1"],
+          "--first-layer": ["int4", ""],
         ], in: run.folder)
     }
   }

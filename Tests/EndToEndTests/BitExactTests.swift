@@ -37,7 +37,7 @@ struct BitExactTests {
   }
 
   /// Odd numbers of channels, groups, strides and paddings, for one plane and for three.
-  @Test(arguments: [1, 3]) func awkwardShapes(planes: Int) throws {
+  @Test(arguments: [1, 3], ["float32", "int8"]) func awkwardShapes(planes: Int, firstLayer: String) throws {
     let folder = try Workspace.newFolderWithData()
     let network = """
       name: awkward
@@ -51,13 +51,65 @@ struct BitExactTests {
       """
     try Workspace.write(Array(network.utf8), to: folder + "/net.yaml")
     _ = try signet(
-      "train", "--data", "idx:data", "--network", "net.yaml", "--binarizations", "\(planes)", "--epochs", "1",
+      "train", "--data", "idx:data", "--network", "net.yaml", "--binarizations", "\(planes)", "--first-layer",
+      firstLayer, "--epochs", "1", "--output", "run", "--json", in: folder
+    ).json()
+    try Self.check("run/model.signet", data: "idx:data", in: folder)
+    let verified = try signet(
+      "verify", "run/checkpoint.safetensors", "--data", "idx:data", "--json", in: folder)
+    #expect(try verified.json()["exact"] as? Bool == true)
+  }
+
+  /// A first layer on bytes with a pool behind it, trained, resumed from a copy, compiled and verified.
+  @Test func aFirstLayerOfBytes() throws {
+    let folder = try Workspace.newFolderWithData()
+    let network = """
+      name: bytes
+      layers:
+        - {type: convolution, filters: 20, kernel: 5, stride: 1, padding: 2}
+        - {type: max_pool, kernel: 3, stride: 2}
+        - {type: convolution, filters: 33, kernel: 3, padding: 1}
+        - {type: dense}
+      """
+    try Workspace.write(Array(network.utf8), to: folder + "/net.yaml")
+    _ = try signet(
+      "train", "--data", "idx:data", "--network", "net.yaml", "--first-layer", "int8", "--epochs", "2",
       "--output", "run", "--json", in: folder
     ).json()
     try Self.check("run/model.signet", data: "idx:data", in: folder)
     let verified = try signet(
       "verify", "run/checkpoint.safetensors", "--data", "idx:data", "--json", in: folder)
     #expect(try verified.json()["exact"] as? Bool == true)
+    let repeated = try signet(
+      "train", "--resume", "--output", "run", "--first-layer", "int8", "--json", in: folder)
+    #expect(try repeated.json()["epochs"] as? Int == 2)
+    try expectFailure(
+      ["train", "--resume", "--output", "run", "--first-layer", "float32"], in: folder,
+      says: ["run: --first-layer", "int8", "leave the option out"])
+    #expect(
+      try signet("export", "run/checkpoint.safetensors", "--output", "again.signet", in: folder).status == 0)
+    #expect(try Workspace.read(folder + "/again.signet") == Workspace.read(folder + "/run/model.signet"))
+  }
+
+  /// What 8-bit weights can't be exact for, and what has no weights to begin with.
+  @Test func firstLayersThatCanNotBeBytes() throws {
+    let folder = try Workspace.newFolderWithData()
+    let pooled = """
+      name: pooled
+      layers:
+        - {type: max_pool, kernel: 2, stride: 2}
+        - {type: convolution, filters: 4, kernel: 3}
+        - {type: dense}
+      """
+    try Workspace.write(Array(pooled.utf8), to: folder + "/net.yaml")
+    try expectFailure(
+      [
+        "train", "--data", "idx:data", "--network", "net.yaml", "--first-layer", "int8", "--epochs", "1",
+        "--output", "run",
+      ], in: folder, says: ["--first-layer int8", "max_pool1", "float32"])
+    try expectFailure(
+      ["inspect", "--network", "mlp", "--input", "100x100x1", "--first-layer", "int8"], in: folder,
+      says: ["10000 products", "--first-layer float32"])
   }
 
   @Test func anUnknownInstructionSetIsRefused() throws {

@@ -37,6 +37,10 @@ struct InspectTests {
     Network(name: "nin", weights: nin),
     Network(name: "nin", weights: nin, options: ["--binarizations", "2"]),
     Network(name: "nin", weights: nin, options: ["--last-layer", "full"]),
+    Network(name: "nin", weights: nin, options: ["--first-layer", "int8"]),
+    Network(name: "mlp", weights: mlp, options: ["--first-layer", "int8", "--binarizations", "2"]),
+    Network(
+      name: "nin-small", weights: ninSmall, options: ["--first-layer", "int8", "--method", "full-precision"]),
     Network(name: "alexnet", weights: alexNet),
   ]
 
@@ -67,6 +71,7 @@ struct InspectTests {
     #expect(abs(compression * Double(fileBytes) / Double(4 * weights) - 1) < 1e-12)
     #expect(result["binary_macs"] as? Int == (try sum("binary_macs")))
     #expect(result["float_macs"] as? Int == (try sum("float_macs")))
+    #expect(result["byte_macs"] as? Int == (try sum("byte_macs")))
   }
 
   /// The paper has 27.1 for its best variant, and about 6 with a last layer in full precision.
@@ -78,6 +83,15 @@ struct InspectTests {
     #expect((5.5...6.5).contains(try #require(full["compression"] as? Double)))
     // 54²·96 outputs of 11·11·3 products.
     #expect(binary["float_macs"] as? Int == 54 * 54 * 96 * 363)
+    let bytes = try signet("inspect", "--network", "nin", "--first-layer", "int8", "--json", in: folder)
+      .json()
+    #expect(try #require(bytes["compression"] as? Double) >= 29)
+    #expect(bytes["float_macs"] as? Int == 0)
+    #expect(bytes["byte_macs"] as? Int == 54 * 54 * 96 * 363)
+    let planes = try signet(
+      "inspect", "--network", "nin", "--first-layer", "int8", "--binarizations", "2", "--json", in: folder
+    ).json()
+    #expect(try #require(planes["compression"] as? Double) >= 29)
   }
 
   @Test func aCheckpointIsInspectedAsItsModel() throws {

@@ -106,7 +106,7 @@ struct ResumeTests {
       ("--method", "full-precision"), ("--binarizations", "1"), ("--batch-size", "16"),
       ("--learning-rate", "0.02"),
       ("--schedule", "cosine"), ("--regularizer", "none"), ("--activation", "relu"), ("--last-layer", "full"),
-      ("--scale-layer", "off"), ("--validation", "0"), ("--seed", "2"),
+      ("--scale-layer", "off"), ("--first-layer", "int8"), ("--validation", "0"), ("--seed", "2"),
     ] {
       try expectFailure(
         ["train", "--resume", "--output", "run", option, value], in: folder,

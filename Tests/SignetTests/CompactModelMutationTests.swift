@@ -15,11 +15,11 @@ struct CompactModelMutationTests {
 
   @Test(arguments: 0..<8)
   func editedModelsLoadOrThrow(chunk: Int) throws {
-    let original = try CompactModelSample.sample()
+    let samples = [try CompactModelSample.sample(), try CompactModelSample.pixelSample()]
     var (refused, ran) = (0, 0)
     for seed in UInt64(chunk * 1000)..<UInt64(chunk * 1000 + 1000) {
       var random = SplitMix64(seed: seed)
-      var sample = original
+      var sample = samples[seed % 4 == 0 ? 1 : 0]
       for _ in 0...random.index(below: 3) { try Self.edit(&sample, &random) }
       do {
         let model = try CompactModel(bytes: sample.encoded(), path: "seed \(seed)")
@@ -38,6 +38,9 @@ struct CompactModelMutationTests {
     let program = model.program
     let size = program.input.count
     let work = program.nodes.reduce(0) { sum, node in
+      if case .pixelConvolution(let window, _, let weight) = node.operation {
+        return sum + window.outPixels * weight.count
+      }
       guard case .convolution(let window, _, let weight, _) = node.operation else {
         guard case .binaryConvolution(let window, _, let bits) = node.operation else {
           return sum + node.output.shape.count
@@ -83,7 +86,8 @@ struct CompactModelMutationTests {
       }
     }
     let kinds: [Operator.Kind] = [
-      .convolution, .binaryConvolution, .prelu, .relu, .maxPool, .averagePool, .affine, .binarize, .threshold,
+      .convolution, .pixelConvolution, .binaryConvolution, .prelu, .relu, .maxPool, .averagePool, .affine,
+      .binarize, .threshold,
       .scale,
     ]
     switch random.index(below: 11) {
@@ -122,8 +126,9 @@ struct CompactModelMutationTests {
 
   private static func editPreprocessing(_ sample: inout CompactModelSample, _ random: inout SplitMix64) {
     let (height, width) = (numbers[random.index(below: numbers.count)], 1 + random.index(below: 9))
+    let zero = ["", ",\"zero\":[0,255]", ",\"zero\":[7]", ",\"zero\":[1,256]"][random.index(below: 4)]
     sample.metadata["preprocessing"] = """
-      {"height":\(height),"width":\(width),"channels":2,"mean":[0,0],"deviation":[1,1],"resize":"stretch"}
+      {"height":\(height),"width":\(width),"channels":2,"mean":[0,0],"deviation":[1,1],"resize":"stretch"\(zero)}
       """
   }
 

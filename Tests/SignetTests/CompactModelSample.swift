@@ -41,6 +41,17 @@ struct CompactModelSample {
     return try CompactModelSample(archive: TensorArchive(bytes: maker.builder.encoded()))
   }
 
+  /// A first layer on bytes with thresholds, and a binary one.
+  static func pixelSample() throws -> CompactModelSample {
+    var maker = ModelMaker(seed: 78, height: 6, width: 6, channels: 2, zero: [128, 3])
+    maker.pixelConvolution(6, kernel: (3, 3), padding: (1, 1), groups: 2)  // 0.pixels
+    maker.threshold(spread: 20000)  // 1.threshold
+    maker.maxPool(kernel: (2, 2), stride: (2, 2), codes: true)  // 2.pool
+    maker.binaryConvolution(4, kernel: (3, 3))  // 3.binary
+    maker.averagePool()  // 4.mean
+    return try CompactModelSample(archive: TensorArchive(bytes: maker.builder.encoded()))
+  }
+
   private init(archive: TensorArchive) {
     metadata = archive.metadata
     tensors = archive.tensors.mapValues { entry in

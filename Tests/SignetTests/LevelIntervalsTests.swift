@@ -33,7 +33,21 @@ struct LevelIntervalsTests {
       case 2: random.uniform(-2, 2) * unit * Float(bound) * abs(scale)
       default: random.uniform(-3, 3)
       }
-    return LevelIntervals.Expression(unit: unit, slope: slope, scale: scale, shift: shift, betas: betas)
+    // Half of them as a first layer on bytes has them: any unit of either sign, and an offset.
+    guard random.index(below: 2) == 0 else {
+      return LevelIntervals.Expression(unit: unit, slope: slope, scale: scale, shift: shift, betas: betas)
+    }
+    let units: [Float] = [unit, -unit, 0, -0.0, 0x1p-149, random.uniform(-1, 1), random.uniform(0, 1)]
+    let own = units[random.index(below: units.count)]
+    let offset: Float =
+      switch random.index(below: 4) {
+      case 0: 0
+      case 1: -own * Float(Int32(random.index(below: Int(2 * bound) + 1)) - bound)
+      case 2: random.uniform(-2, 2) * own * Float(bound)
+      default: random.uniform(-3, 3)
+      }
+    return LevelIntervals.Expression(
+      unit: own, offset: offset, slope: slope, scale: scale, shift: shift, betas: betas)
   }
 
   @Test(arguments: 1...4)
@@ -51,7 +65,7 @@ struct LevelIntervalsTests {
       #expect(intervals.low.count == 1 << planes - 1)
       for (c, channel) in channels.enumerated() {
         for a in -bound...bound {
-          let v = Float(a) * unit
+          let v = channel.offset.addingProduct(channel.unit, Float(a))
           let y = v >= 0 ? v : channel.slope * v
           let code = Self.code(channel.shift.addingProduct(channel.scale, y), betas: betas)
           guard channel.level(a) == code else {

@@ -14,7 +14,8 @@ struct ModelMaker {
   private(set) var planeSum = 1
   let input: FeatureShape
 
-  init(seed: UInt64, height: Int, width: Int, channels: Int) {
+  /// With `zero`, the model reads bytes.
+  init(seed: UInt64, height: Int, width: Int, channels: Int, zero: [UInt8]? = nil) {
     random = SplitMix64(seed: seed)
     input = FeatureShape(height: height, width: width, channels: channels)
     shape = input
@@ -22,7 +23,7 @@ struct ModelMaker {
       network: "random", method: "tang",
       preprocessing: Preprocessing(
         height: height, width: width, channels: channels, mean: Array(repeating: 0.5, count: channels),
-        deviation: Array(repeating: 0.25, count: channels)), classNames: [])
+        deviation: Array(repeating: 0.25, count: channels), zero: zero), classNames: [])
   }
 
   /// The model, through the bytes of its file.
@@ -50,6 +51,43 @@ struct ModelMaker {
     builder.add(
       "\(name).bias", shape: [filters], floats: values(filters) { Float($0.index(below: 9) - 4) / 8 })
     shape = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
+  }
+
+  /// Weights of all sizes, the largest and 0 among them.
+  mutating func pixelConvolution(
+    _ filters: Int, kernel: (Int, Int) = (1, 1), stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0),
+    groups: Int = 1
+  ) {
+    let name = nextName("pixels")
+    guard let window = add(.pixelConvolution, name, filters, kernel, stride, padding, groups, .down)
+    else { return }
+    let depth = window.taps * shape.channels / groups
+    builder.add(
+      "\(name).weight", shape: [filters, kernel.0, kernel.1, shape.channels / groups],
+      int8s: values(filters * depth) { random in
+        switch random.index(below: 6) {
+        case 0: 127
+        case 1: -127
+        case 2: 0
+        default: Int8(random.index(below: 255) - 127)
+        }
+      })
+    bound = PixelWeights.bound(depth: depth)
+    shape = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
+  }
+
+  /// What the sums of bytes stand for: small steps and an offset, of both signs, zero and one among them.
+  mutating func pixelValue() {
+    let name = nextName("value")
+    builder.add(Operator(.affine, name))
+    let choices: [Float] = [0x1p-12, -0x1p-12, 0.0003, -0.0001, 1, 0, -0.0, 0.01]
+    builder.add(
+      "\(name).scale", shape: [shape.channels],
+      floats: values(shape.channels) { choices[$0.index(below: choices.count)] })
+    builder.add(
+      "\(name).shift", shape: [shape.channels],
+      floats: values(shape.channels) { $0.index(below: 3) == 0 ? 0 : $0.uniform(-1, 1) })
+    (bound, unit) = (2, 1)
   }
 
   mutating func binaryConvolution(
@@ -110,7 +148,7 @@ struct ModelMaker {
   }
 
   /// Intervals that are cyclic, empty, full and ordinary.
-  mutating func threshold() {
+  mutating func threshold(spread: Int32 = 12) {
     let name = nextName("threshold")
     builder.add(Operator(.threshold, name))
     let bound = bound
@@ -118,7 +156,7 @@ struct ModelMaker {
       switch random.index(below: 8) {
       case 0: -bound
       case 1: bound + 1
-      default: Int32(random.index(below: Int(2 * min(bound, 12)) + 2)) - min(bound, 12)
+      default: Int32(random.index(below: Int(2 * min(bound, spread)) + 2)) - min(bound, spread)
       }
     }
     builder.add(

@@ -85,7 +85,7 @@ import Testing
     let interpreted = Self.interpreter(model, images, count: count)
     let computed = try Self.engine(model, images, count: count, batch: 3, context: context)
     #expect(!logits.contains { !$0.isFinite })
-    #expect(sums.isEmpty == (variant == .fullPrecision))
+    #expect(sums.isEmpty == [.fullPrecision, .int8Full].contains(variant))
     #expect(Set(sums.keys) == Set(interpreted.1.keys))
     #expect(Set(sums.keys) == Set(computed.1.keys))
     for (name, values) in sums {
@@ -97,7 +97,7 @@ import Testing
   }
 
   /// A model compiled before the first step runs as well.
-  @Test(arguments: [MethodVariant.tang1, .tang3, .fullPrecision])
+  @Test(arguments: [MethodVariant.tang1, .tang3, .fullPrecision, .int8, .int8Planes])
   func untrainedNetwork(variant: MethodVariant) throws {
     let context = try makeContext()
     let network = RandomNetwork(seed: 3)
@@ -133,6 +133,15 @@ import Testing
       try kinds { _ in } == [
         "convolution", "prelu", "affine", "binarize", binary, "threshold", "max_pool", binary, "threshold",
         binary, "average_pool", "scale",
+      ])
+    #expect(
+      try kinds { $0.firstLayer = .int8 } == [
+        "pixel_convolution", "threshold", binary, "threshold", "max_pool", binary, "threshold", binary,
+        "average_pool", "scale",
+      ])
+    #expect(
+      try kinds { ($0.firstLayer, $0.binarizations) = (.int8, 2) }.prefix(6) == [
+        "pixel_convolution", "affine", "prelu", "affine", "binarize", binary,
       ])
     #expect(
       try kinds { $0.binarizations = 2 } == [

@@ -29,7 +29,9 @@ import Testing
     var (two, full) = (Method.tang, Method.tang)
     two.binarizations = 2
     (full.lastLayer, full.activation) = (.full, .relu)
-    return [.tang, two, full, .fullPrecision]
+    var (bytes, twoOfBytes) = (Method.tang, two)
+    (bytes.firstLayer, twoOfBytes.firstLayer) = (.int8, .int8)
+    return [.tang, two, full, .fullPrecision, bytes, twoOfBytes]
   }
 
   static func checkpoint(

@@ -44,6 +44,7 @@ struct RandomNetwork {
 /// What the whole path is tried with.
 enum MethodVariant: String, CaseIterable, Sendable {
   case tang1, tang2, tang3, tang4, relu, relu2, lastFull, lastFull2, noScale, fullPrecision
+  case int8, int8Planes, int8Relu, int8Full
 
   var method: Method {
     var method = Method.tang
@@ -58,6 +59,12 @@ enum MethodVariant: String, CaseIterable, Sendable {
     case .lastFull: method.lastLayer = .full
     case .lastFull2: (method.lastLayer, method.binarizations) = (.full, 2)
     case .noScale: method.scaleLayer = false
+    case .int8: method.firstLayer = .int8
+    case .int8Planes: (method.firstLayer, method.binarizations) = (.int8, 3)
+    case .int8Relu: (method.firstLayer, method.activation) = (.int8, .relu)
+    case .int8Full:
+      method = .fullPrecision
+      (method.firstLayer, method.learningRate) = (.int8, 0.01)
     case .fullPrecision:
       method = .fullPrecision
       method.learningRate = 0.01

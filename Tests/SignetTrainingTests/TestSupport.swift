@@ -48,6 +48,15 @@ func expectClose(
   }
 }
 
+/// Mean 0.5 and deviation 0.25, with the zero that the method needs.
+func makePreprocessing(_ input: FeatureShape, for method: Method) -> Preprocessing {
+  let preprocessing = Preprocessing(
+    height: input.height, width: input.width, channels: input.channels,
+    mean: Array(repeating: 0.5, count: input.channels),
+    deviation: Array(repeating: 0.25, count: input.channels))
+  return method.firstLayer == .int8 ? preprocessing.withByteZero : preprocessing
+}
+
 /// A run on made-up data: a small network, classes named by numbers.
 func makeConfiguration(
   _ network: NetworkDescription, input: FeatureShape, classes: Int, method: Method = .tang, epochs: Int = 4,
@@ -55,10 +64,7 @@ func makeConfiguration(
 ) -> RunConfiguration {
   RunConfiguration(
     data: "made-up", network: network, method: method,
-    preprocessing: Preprocessing(
-      height: input.height, width: input.width, channels: input.channels,
-      mean: Array(repeating: 0.5, count: input.channels),
-      deviation: Array(repeating: 0.25, count: input.channels)),
+    preprocessing: makePreprocessing(input, for: method),
     classNames: (0..<classes).map(String.init), epochs: epochs, batchSize: batchSize, validation: 0,
     seed: seed)
 }

@@ -16,13 +16,17 @@ import Testing
       .averagePool,
     ])
 
-  private func verification(changing change: (inout Sequential) -> Void) throws -> Verification {
+  private func verification(
+    _ network: NetworkDescription = network, firstLayer: Method.FirstLayer? = nil,
+    changing change: (inout Sequential) -> Void
+  ) throws -> Verification {
     let input = FeatureShape(height: 7, width: 6, channels: 1)
     let context = try makeContext()
     var method = Method.tang
     method.binarizations = 2
+    method.firstLayer = firstLayer
     var trainer = try Trainer(
-      makeConfiguration(Self.network, input: input, classes: 3, method: method), stepsPerEpoch: 3)
+      makeConfiguration(network, input: input, classes: 3, method: method), stepsPerEpoch: 3)
     try trainer.trainOnNoise(steps: 2, batchSize: 8, on: context)
     let model = try CompactModel(bytes: try trainer.compactModel(), path: "n")
     let engine = try Engine(model, crew: context.crew, batch: 3)
@@ -40,6 +44,17 @@ import Testing
     #expect(verification.isAcceptable)
     #expect(verification.rows.map(\.activations) == [10 * 20 * 8 * 2, 10 * 20 * 9 * 2])
     #expect(verification.rows.map(\.accumulators) == [10 * 20 * 9, 10 * 20 * 3])
+  }
+
+  /// A first layer on bytes, with a pool right behind it as in AlexNet.
+  @Test func aFirstLayerOfBytesIsExact() throws {
+    var network = Self.network
+    network.layers.insert(.maxPool(2, stride: 1), at: 1)
+    for description in [Self.network, network] {
+      let verification = try verification(description, firstLayer: .int8) { _ in }
+      #expect(verification.isExact)
+      #expect(verification.rows.allSatisfy { $0.activations > 0 && $0.accumulators > 0 })
+    }
   }
 
   /// The shift of BatchNorm moves thresholds: bits differ that are no ties.
