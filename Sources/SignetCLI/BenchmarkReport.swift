@@ -31,8 +31,9 @@ struct BenchmarkReport: Encodable {
       groups = step.groups
       binarizations = step.binarizations
       milliseconds = row.milliseconds
-      (binaryMacs, floatMacs) = (step.count(of: .binary), step.count(of: .float))
-      byteMacs = step.count(of: .byte)
+      (binaryMacs, floatMacs, byteMacs) = (
+        step.count(of: .binary), step.count(of: .float), step.count(of: .byte)
+      )
       macKind = step.multiplyAdds?.kind.rawValue
       shareOfPeak = row.shareOfPeak
     }
@@ -119,10 +120,8 @@ struct BenchmarkReport: Encodable {
           + (layer.shareOfPeak.map { Self.percent($0) } ?? "").padded(9))
     }
     func peaks(_ binary: Double, _ float: Double, _ byte: Double) -> String {
-      """
-      \(String.fixed(binary / 1e9, 0)) G binary, \(String.fixed(float / 1e9, 1)) G float, \
-      \(String.fixed(byte / 1e9, 1)) G byte MAC/s
-      """
+      let (binary, float) = (String.fixed(binary / 1e9, 0), String.fixed(float / 1e9, 1))
+      return "\(binary) G binary MAC/s, \(float) G float MAC/s, \(String.fixed(byte / 1e9, 1)) G byte MAC/s"
     }
     print(
       """
@@ -132,8 +131,8 @@ struct BenchmarkReport: Encodable {
       \(processor ?? "unknown processor"), \(isa), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch), \
       arena \(arenaBytes) bytes
       convolutions \(Self.percent(convolutionShare)) of the time, all else \(Self.percent(otherShare)); \
-      \(Self.millions(binaryMacs)) M binary, \(Self.millions(floatMacs)) M float, \(Self.millions(byteMacs)) M byte MAC \
-      per image
+      \(Self.millions(binaryMacs)) M binary, \(Self.millions(floatMacs)) M float and \
+      \(Self.millions(byteMacs)) M byte MAC per image
       peak of one thread: \(peaks(peakBinaryMacsPerSecond, peakFloatMacsPerSecond, peakByteMacsPerSecond))
       peak of \(threads) thread\(threads == 1 ? "" : "s"): \
       \(peaks(

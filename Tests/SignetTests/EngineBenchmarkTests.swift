@@ -45,6 +45,24 @@ struct EngineBenchmarkTests {
     #expect(steps.flatMap(\.kinds) == engine.model.program.nodes.map(\.kind), "no operator is lost")
   }
 
+  /// Oracle: products by hand.
+  @Test func aFirstLayerOfBytesIsDescribed() throws {
+    var maker = ModelMaker(seed: 4, height: 12, width: 10, channels: 3, zero: [0, 9, 255])
+    maker.pixelConvolution(24, kernel: (5, 3), stride: (2, 1), padding: (2, 1))  // 6×10×24
+    maker.threshold(spread: 20000)
+    maker.binaryConvolution(7, kernel: (6, 10))
+    let model = try maker.model()
+    let engine = try Engine(model)
+    let steps = StepDescription.all(of: engine.plan, program: model.program)
+    #expect(steps.map(\.kinds) == [[.pixelConvolution, .threshold], [.binaryConvolution]])
+    #expect(steps[0].count(of: .byte) == 6 * 10 * 24 * 5 * 3 * 3)
+    #expect(steps[0].count(of: .float) == 0 && steps[0].window?.kernelHeight == 5)
+    #expect(ModelReport(model).byteMACs == steps[0].count(of: .byte))
+    var effort = BenchmarkEffort(runs: 2)
+    effort.warmUpMilliseconds = 0.1
+    #expect(EngineBenchmark(engine, effort: effort).rows[0].shareOfPeak.map { $0 > 0 } == true)
+  }
+
   /// A step that only moves bits has no operator of its own.
   ///
   /// Oracle: 40 channels in one group are laid out otherwise than in two, so a layout has to change between them.

@@ -62,8 +62,8 @@ extension Engine {
     if let shape { try InputCheck.require(shape, for: own) }
     let images = try InputCheck.images(in: pixels.count, of: own)
     return Self.filled(images * model.classCount) { logits in
-      guard let from = pixels.baseAddress else { return }
-      run(pixels: from.assumingMemoryBound(to: UInt8.self), images: images, logits: logits)
+      guard let from = pixels.bindMemory(to: UInt8.self).baseAddress else { return }
+      run(pixels: from, images: images, logits: logits)
     }
   }
 

@@ -25,7 +25,7 @@ public final class Engine: Sendable {
   package let plan: Plan
   package let crew: Crew
   /// What each byte becomes, by channel; see ``Preprocessing/table()``.
-  let inputTable: [Float]
+  private let inputTable: [Float]
   private let arena: AlignedBuffer<UInt8>
   private let turn = DispatchSemaphore(value: 1)
 
@@ -77,27 +77,27 @@ public final class Engine: Sendable {
     _ inputs: UnsafePointer<Float>, images: Int, logits: UnsafeMutablePointer<Float>,
     observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }, started: () -> Void = {}
   ) {
-    runBatches(images, logits: logits, observe, started) { place, first, count in
+    runBatches(images, logits: logits, observe, started) { arena, first, count in
       let source = inputs + first * plan.input.count
       if let pixels = plan.pixels {
-        pixels.fill(place.assumingMemoryBound(to: UInt8.self), reals: source, images: count, on: crew)
+        pixels.fill(arena.assumingMemoryBound(to: UInt8.self), reals: source, images: count, on: crew)
       } else {
-        place.copyMemory(from: source, byteCount: count * plan.input.count * 4)
+        arena.copyMemory(from: source, byteCount: count * plan.input.count * 4)
       }
     }
   }
 
-  /// Runs `images` images that are bytes; else the same as ``run(_:images:logits:observe:)``.
+  /// Runs `images` images that are bytes; else the same as ``run(_:images:logits:observe:started:)``.
   package func run(
     pixels inputs: UnsafePointer<UInt8>, images: Int, logits: UnsafeMutablePointer<Float>,
     observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }, started: () -> Void = {}
   ) {
-    runBatches(images, logits: logits, observe, started) { place, first, count in
+    runBatches(images, logits: logits, observe, started) { arena, first, count in
       let source = inputs + first * plan.input.count
       if let pixels = plan.pixels {
-        pixels.fill(place.assumingMemoryBound(to: UInt8.self), pixels: source, images: count, on: crew)
+        pixels.fill(arena.assumingMemoryBound(to: UInt8.self), pixels: source, images: count, on: crew)
       } else {
-        normalise(source, images: count, to: place.assumingMemoryBound(to: Float.self))
+        normalise(source, images: count, to: arena.assumingMemoryBound(to: Float.self))
       }
     }
   }
@@ -117,9 +117,10 @@ public final class Engine: Sendable {
     }
   }
 
+  /// Runs batch by batch; `fill` lays out `count` images from the one numbered `first` on at the arena's start.
   private func runBatches(
     _ images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void,
-    _ started: () -> Void, _ fill: (_ place: UnsafeMutableRawPointer, _ first: Int, _ count: Int) -> Void
+    _ started: () -> Void, _ fill: (_ arena: UnsafeMutableRawPointer, _ first: Int, _ count: Int) -> Void
   ) {
     turn.wait()
     defer { turn.signal() }
@@ -127,21 +128,20 @@ public final class Engine: Sendable {
     while first < images {
       let count = min(batch, images - first)
       fill(UnsafeMutableRawPointer(arena.pointer), first, count)
-      runBatch(images: count, logits: logits + first * plan.outputs, observe, started)
+      started()
+      runBatch(images: count, logits: logits + first * plan.outputs, observe)
       first += count
     }
   }
 
   /// Values live at the two ends of the arena in turn; a step's scratch lies between them.
   private func runBatch(
-    images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void,
-    _ started: () -> Void
+    images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void
   ) {
     let base = UnsafeMutableRawPointer(arena.pointer)
     var inputBytes = plan.inputBytes(batch: images)
     var input = base
     var atFront = true
-    started()
     for (index, step) in plan.steps.enumerated() {
       let outputBytes = plan.batchBytes(step.outputBytes, images)
       let output = atFront ? base + (arenaBytes - outputBytes) : base

@@ -39,21 +39,24 @@ package struct EngineBenchmark {
     var random = SplitMix64(seed: 1)
     let inputs = AlignedBuffer<Float>(
       (0..<engine.plan.input.count * batch).map { _ in random.uniform(-2, 2) })
-    let bytes = AlignedBuffer<UInt8>((0..<inputs.count).map { _ in UInt8(random.index(below: 256)) })
+    let pixels = AlignedBuffer<UInt8>(
+      (0..<engine.plan.input.count * batch).map { _ in UInt8(random.index(below: 256)) })
     let logits = AlignedBuffer<Float>(count: engine.plan.outputs * batch)
-    defer { withExtendedLifetime((inputs, bytes, logits)) {} }
+    defer { withExtendedLifetime((inputs, pixels, logits)) {} }
     let clock = ContinuousClock()
-    // Each model reads what it computes on.
-    func runOnce(observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }, started: () -> Void = {}) {
+    // Each model is given what it computes on.
+    func start(
+      observe: (Int, StepMemory, Int) -> Void = { _, _, _ in }, started: () -> Void = {}
+    ) {
       if engine.plan.pixels != nil {
         engine.run(
-          pixels: bytes.pointer, images: batch, logits: logits.pointer, observe: observe, started: started)
+          pixels: pixels.pointer, images: batch, logits: logits.pointer, observe: observe, started: started)
       } else {
         engine.run(
           inputs.pointer, images: batch, logits: logits.pointer, observe: observe, started: started)
       }
     }
-    func run() -> Double { clock.measure { runOnce() }.milliseconds }
+    func run() -> Double { clock.measure { start() }.milliseconds }
 
     var peaks = MachinePeaks()
     peaks.measure(engine.crew)
@@ -72,7 +75,7 @@ package struct EngineBenchmark {
       totals.append(time / Double(batch))
       total += time
       var last = clock.now
-      runOnce(
+      start(
         observe: { step, _, _ in
           let now = clock.now
           perStep[step].append(last.duration(to: now).milliseconds / Double(batch))

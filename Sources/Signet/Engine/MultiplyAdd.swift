@@ -8,7 +8,7 @@ package enum MultiplyAdd: String, CaseIterable, Sendable {
   case binary
   /// Of 32-bit floats.
   case float
-  /// Of 8-bit pixels and weights.
+  /// Of 8-bit integers, in 32-bit sums.
   case byte
 
   /// The mix of instructions on registers that is its peak; returns the multiply-adds of so many rounds.

@@ -10,8 +10,6 @@ package struct PixelConvolution: Sendable {
   package let input: PixelInput
   package let window: Window
   package let filters: Int
-  /// Input channels that a filter sees.
-  package let depth: Int
   private let part: ConvolutionBlocks
   private let quads: Int
   private let panel: AlignedBuffer<Int8>
@@ -55,7 +53,6 @@ package struct PixelConvolution: Sendable {
     self.part = part
     let channels = input.image.channels
     let own = channels / groups
-    depth = window.taps * own
     quads = (window.kernelWidth * channels + 3) / 4
     panel = AlignedBuffer(count: part.blocks.count * window.kernelHeight * quads * 64)
     base = AlignedBuffer(count: part.lanes)
