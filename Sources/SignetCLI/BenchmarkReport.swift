@@ -75,6 +75,10 @@ struct BenchmarkReport: Encodable {
   let peakBinaryMacsPerSecondAllThreads: Double
   let peakFloatMacsPerSecondAllThreads: Double
   let peakByteMacsPerSecondAllThreads: Double
+  let logits: Int
+  let leastLogit: Float
+  let greatestLogit: Float
+  let logitsDependOnTheInput: Bool
   let layers: [Layer]
 
   init(_ engine: Engine, _ benchmark: EngineBenchmark) {
@@ -100,6 +104,9 @@ struct BenchmarkReport: Encodable {
     peakBinaryMacsPerSecondAllThreads = benchmark.peaks.allThreads[.binary] ?? 0
     peakFloatMacsPerSecondAllThreads = benchmark.peaks.allThreads[.float] ?? 0
     peakByteMacsPerSecondAllThreads = benchmark.peaks.allThreads[.byte] ?? 0
+    logits = benchmark.results.logits
+    (leastLogit, greatestLogit) = (benchmark.results.least, benchmark.results.greatest)
+    logitsDependOnTheInput = benchmark.results.dependOnTheInput
     self.layers = layers
   }
 

@@ -41,14 +41,16 @@ struct EnginePixelModelTests {
     var counts: [String: Int] = [:]
     for seed in UInt64(0)..<200 {
       let model = try Self.randomModel(seed: seed).model()
-      let step = try #require(try Engine(model).plan.steps.first)
+      let steps = try Engine(model).plan.steps
+      let step = try #require(steps.first)
       let planes =
         if case .codes(_, let planes, _) = model.program.nodes[1...].lazy.map(\.output).first(where: {
           if case .codes = $0 { true } else { false }
         }) { planes.count } else { 0 }
       let kind = "\(type(of: step))"
       for name in [
-        "\(kind) of \(planes)", step.scratchBytes > 0 ? "pooled" : "", model.operators[1].op.rawValue,
+        "\(kind) of \(planes)", steps.count > 1 && "\(type(of: steps[1]))" == "LevelPool" ? "pooled" : "",
+        model.operators[1].op.rawValue,
       ] {
         counts[name, default: 0] += 1
       }

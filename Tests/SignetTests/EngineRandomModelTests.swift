@@ -35,9 +35,10 @@ struct EngineRandomModelTests {
     var counts: [String: Int] = [:]
     for seed in UInt64(0)..<400 {
       let maker = Self.randomModel(seed: seed)
-      for step in try Engine(maker.model()).plan.steps {
+      let steps = try Engine(maker.model()).plan.steps
+      for (step, next) in zip(steps, steps.dropFirst().map(Optional.some) + [nil]) {
         let planes = step.packed.map { " of \($0.planeWeights.count)" } ?? ""
-        let pooled = step.scratchBytes > 0 ? ", pooled" : ""
+        let pooled = next.map({ "\(type(of: $0))" }) == "LevelPool" ? ", pooled" : ""
         counts["\(type(of: step))\(planes)\(pooled)", default: 0] += 1
       }
     }

@@ -44,7 +44,7 @@ typedef void SK_PIXEL(pixel_tile)(const sk_pixel_convolution *, const uint8_t *c
     }                                                                                                                  \
     const sk_output *out = &c->output;                                                                                 \
     const size_t lane = block * SK_LANES;                                                                              \
-    if (out->kind == SK_OUTPUT_CODES && out->planes == 1) {                                                            \
+    if (out->kind >= SK_OUTPUT_CODES && out->planes == 1) {                                                             \
       SK_UNROLL for (int v = 0; v < VECTORS; ++v) {                                                                    \
         const sk_i32 start = SK_LOAD_I32(out->start + lane + v * SK_LANES) +                                           \
                              SK_PIXEL_LOWERED * SK_LOAD_I32(c->weight_sums + lane + v * SK_LANES);                     \

@@ -42,6 +42,9 @@ package struct Program: Sendable {
     package let operation: Operation
     package let input: Flow
     package let output: Flow
+
+    /// Whether it is a max-pool, of reals or of codes.
+    package var isPool: Bool { kind == .maxPool }
   }
 
   package let nodes: [Node]

@@ -134,23 +134,20 @@ public final class Engine: Sendable {
     }
   }
 
-  /// Values live at the two ends of the arena in turn; a step's scratch lies between them.
+  /// Values live at the two ends of the arena in turn.
   private func runBatch(
     images: Int, logits: UnsafeMutablePointer<Float>, _ observe: (Int, StepMemory, Int) -> Void
   ) {
     let base = UnsafeMutableRawPointer(arena.pointer)
-    var inputBytes = plan.inputBytes(batch: images)
     var input = base
     var atFront = true
     for (index, step) in plan.steps.enumerated() {
       let outputBytes = plan.batchBytes(step.outputBytes, images)
       let output = atFront ? base + (arenaBytes - outputBytes) : base
-      let scratch = atFront ? base + inputBytes : base + outputBytes
-      let memory = StepMemory(input: input, output: output, scratch: scratch)
+      let memory = StepMemory(input: input, output: output)
       step.run(memory, images: images, on: crew)
       observe(index, memory, images)
       input = output
-      inputBytes = outputBytes
       atFront.toggle()
     }
     logits.update(from: input.assumingMemoryBound(to: Float.self), count: images * plan.outputs)

@@ -18,7 +18,19 @@ package struct EngineBenchmark {
   /// Putting the input into the arena: median, as for a step.
   package let inputMilliseconds: Double
   package let peaks: MachinePeaks
+  /// What the timed runs gave: whether the network was really run.
+  package let results: Results
   package let warmUpRuns: Int
+
+  /// The logits of the timed images, and of others.
+  package struct Results: Sendable {
+    /// Logits of one image.
+    package let logits: Int
+    package let least: Float
+    package let greatest: Float
+    /// Whether other images gave other logits.
+    package let dependOnTheInput: Bool
+  }
 
   package var runs: Int { whole.count }
 
@@ -87,6 +99,16 @@ package struct EngineBenchmark {
         })
     }
     peaks.measure(engine.crew)
+    let timed = logits.array
+    for index in 0..<inputs.count {
+      (inputs.pointer[index], pixels.pointer[index]) = (
+        random.uniform(-2, 2), UInt8(random.index(below: 256))
+      )
+    }
+    start()
+    results = Results(
+      logits: engine.plan.outputs, least: timed.min() ?? 0, greatest: timed.max() ?? 0,
+      dependOnTheInput: logits.array != timed)
 
     whole = Timings(totals)
     inputMilliseconds = Timings(input).median

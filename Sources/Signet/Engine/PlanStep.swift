@@ -6,8 +6,6 @@ package protocol PlanStep: Sendable {
   var name: String { get }
   /// Bytes of one image's result.
   var outputBytes: Int { get }
-  /// Bytes of one image that the step needs for itself.
-  var scratchBytes: Int { get }
   /// The convolution on bits, if the step has one: its accumulators can be asked for.
   var packed: PackedConvolution? { get }
 
@@ -15,15 +13,13 @@ package protocol PlanStep: Sendable {
 }
 
 extension PlanStep {
-  package var scratchBytes: Int { 0 }
   package var packed: PackedConvolution? { nil }
 }
 
-/// Where a step reads, writes and works.
+/// Where a step reads and writes.
 package struct StepMemory {
   package var input: UnsafeMutableRawPointer
   package var output: UnsafeMutableRawPointer
-  package var scratch: UnsafeMutableRawPointer
 
   package var reals: UnsafeMutablePointer<Float> { input.assumingMemoryBound(to: Float.self) }
   package var codes: UnsafeMutablePointer<UInt32> { input.assumingMemoryBound(to: UInt32.self) }

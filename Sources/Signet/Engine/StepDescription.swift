@@ -23,11 +23,18 @@ package struct StepDescription: Sendable {
   package static func all(of plan: Plan, program: Program) -> [StepDescription] {
     var first = 0
     var shape = program.input
-    return zip(plan.steps, plan.completed).map { step, last in
-      // A second step that completes the same operator has none of its own.
-      let nodes = program.nodes[first..<last + 1]
-      let description = StepDescription(name: step.name, nodes: nodes, input: shape)
-      (first, shape) = (last + 1, description.output)
+    return plan.steps.indices.map { index in
+      // A second step that completes the same operator does the pool among them, or has none of its own.
+      let all = first..<plan.completed[index] + 1
+      var own = all
+      if index + 1 < plan.steps.count, plan.steps[index + 1] is LevelPool,
+        let pool = program.nodes[all].firstIndex(where: \.isPool)
+      {
+        own = first..<pool
+      }
+      let description = StepDescription(
+        name: plan.steps[index].name, nodes: program.nodes[own], input: shape)
+      (first, shape) = (own.upperBound, description.output)
       return description
     }
   }

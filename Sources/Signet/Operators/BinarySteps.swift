@@ -8,24 +8,18 @@ struct BinaryToCodes: PlanStep {
   let convolution: PackedConvolution
   let table: PackedConvolution.LevelTable
   let layout: CodeLayout
-  let pool: LevelPool?
+  /// Whether a pool follows, which reads levels.
+  let givesLevels: Bool
 
   var packed: PackedConvolution? { convolution }
   var outputBytes: Int {
-    (pool?.window.outPixels ?? convolution.window.outPixels) * table.planes * layout.words * 4
-  }
-  var scratchBytes: Int {
-    pool == nil ? 0 : convolution.window.outPixels * table.levels * layout.words * 4
+    convolution.window.outPixels * (givesLevels ? table.levels : table.planes) * layout.words * 4
   }
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew) {
-    guard let pool else {
-      convolution.run(memory.codes, images: images, to: .codes(memory.outputCodes, table), on: crew)
-      return
-    }
-    let levels = memory.scratch.assumingMemoryBound(to: UInt32.self)
-    convolution.run(memory.codes, images: images, to: .levels(levels, table), on: crew)
-    pool.run(levels, planes: table.planes, images: images, to: memory.outputCodes, on: crew)
+    convolution.run(
+      memory.codes, images: images,
+      to: givesLevels ? .levels(memory.outputCodes, table) : .codes(memory.outputCodes, table), on: crew)
   }
 }
 
@@ -44,12 +38,18 @@ struct BinaryToReals: PlanStep {
 }
 
 /// Max-pool of level bits; a channel whose levels fall as its value rises is held inverted.
-struct LevelPool: Sendable {
+struct LevelPool: PlanStep {
+  let name: String
   let window: Window
-  let inverted: AlignedBuffer<UInt32>
+  let planes: Int
+  private let inverted: AlignedBuffer<UInt32>
 
-  init(window: Window, inverted: [Bool], layout: CodeLayout) {
+  var outputBytes: Int { window.outPixels * planes * inverted.count * 4 }
+
+  init(name: String, window: Window, planes: Int, inverted: [Bool], layout: CodeLayout) {
+    self.name = name
     self.window = window
+    self.planes = planes
     self.inverted = AlignedBuffer(count: layout.words)
     for channel in 0..<layout.channels where inverted[channel] {
       let (word, bit) = layout.position(of: channel)
@@ -57,13 +57,11 @@ struct LevelPool: Sendable {
     }
   }
 
-  func run(
-    _ levels: UnsafePointer<UInt32>, planes: Int, images: Int, to output: UnsafeMutablePointer<UInt32>,
-    on crew: Crew
-  ) {
+  func run(_ memory: StepMemory, images: Int, on crew: Crew) {
+    defer { withExtendedLifetime(self) {} }
     let call = sk_level_pool(
-      window: window.cValue, input: levels, inverted: inverted.pointer, words: UInt32(inverted.count),
-      planes: UInt32(planes), output: output)
+      window: window.cValue, input: memory.codes, inverted: inverted.pointer, words: UInt32(inverted.count),
+      planes: UInt32(planes), output: memory.outputCodes)
     withUnsafePointer(to: call) { call in
       crew.pool.runRanges(images * window.outPixels, grain: 64) { range, _ in
         crew.kernels.level_pool(call, range.lowerBound, range.upperBound)

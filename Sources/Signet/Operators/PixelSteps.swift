@@ -6,23 +6,17 @@ struct PixelsToCodes: PlanStep {
   let convolution: PixelConvolution
   let table: PixelConvolution.LevelTable
   let layout: CodeLayout
-  let pool: LevelPool?
+  /// Whether a pool follows, which reads levels.
+  let givesLevels: Bool
 
   var outputBytes: Int {
-    (pool?.window.outPixels ?? convolution.window.outPixels) * table.planes * layout.words * 4
-  }
-  var scratchBytes: Int {
-    pool == nil ? 0 : convolution.window.outPixels * table.levels * layout.words * 4
+    convolution.window.outPixels * (givesLevels ? table.levels : table.planes) * layout.words * 4
   }
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew) {
-    guard let pool else {
-      convolution.run(memory.pixels, images: images, to: .codes(memory.outputCodes, table), on: crew)
-      return
-    }
-    let levels = memory.scratch.assumingMemoryBound(to: UInt32.self)
-    convolution.run(memory.pixels, images: images, to: .levels(levels, table), on: crew)
-    pool.run(levels, planes: table.planes, images: images, to: memory.outputCodes, on: crew)
+    convolution.run(
+      memory.pixels, images: images,
+      to: givesLevels ? .levels(memory.outputCodes, table) : .codes(memory.outputCodes, table), on: crew)
   }
 }
 
