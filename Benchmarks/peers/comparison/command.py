@@ -56,6 +56,7 @@ def main() -> int:
         "seconds": options.seconds or (0.05 if quick else 0.7),
         "quick": quick,
     }
+    # Before anything is built or installed, whose load is not that of the measurement.
     about: dict[str, Any] = {**machine.describe(), "load_at_start": round(machine.load(), 2)}
     if max(threads) > machine.usable_cores():
         print(f"run: --threads {max(threads)}: this machine has {about['cores']} cores", file=sys.stderr)
@@ -73,31 +74,47 @@ def main() -> int:
         return 1
 
     field = _field(command, options.peers or list(PEER_NAMES), networks)
-    if machine.load() > 0.5 and not quick:
-        print(f"the machine is busy (load {machine.load():.1f}): figures will be noisy", file=sys.stderr)
+    if about["load_at_start"] > 0.5 and not quick:
+        print(f"the machine was busy (load {about['load_at_start']}): figures may be noisy", file=sys.stderr)
     results: Results = []
+    configurations = [
+        Configuration(NETWORKS[name], count, batch)
+        for name in networks
+        for count in threads
+        for batch in batches
+    ]
     started = time.monotonic()
+    stopped = False
     overheads: dict[str, float] = {}
     try:
         if not quick:
             print("calls that compute nothing", file=sys.stderr, flush=True)
             overheads = field.call_overheads(settings["seconds"])
-        for name in networks:
-            for count in threads:
-                for batch in batches:
-                    print(f"{name}, threads {count}, batch {batch} ", end="", file=sys.stderr, flush=True)
-                    configuration = Configuration(NETWORKS[name], count, batch)
-                    rows: list[Row] = []
-                    results.append((configuration, rows))
-                    field.compare(configuration, rows, settings["rounds"], settings["seconds"])
+        for number, configuration in enumerate(configurations, 1):
+            print(f"{number} of {len(configurations)}: {configuration}", file=sys.stderr, flush=True)
+            rows: list[Row] = []
+            results.append((configuration, rows))
+            field.compare(configuration, rows, settings["rounds"], settings["seconds"])
     except KeyboardInterrupt:
+        stopped = True
         print("\nstopped; what was measured so far follows", file=sys.stderr)
     finally:
         field.close()
     settings["call_milliseconds"] = overheads
     versions = {"signet": signet.version(command, built=not options.signet), **field.versions}
     settings["minutes"] = round((time.monotonic() - started) / 60, 1)
-    return _write(results, about, versions, settings, options)
+    if not _write(results, about, versions, settings, options):
+        return 1
+    return 130 if stopped else exit_code(results)
+
+
+def exit_code(results: Results) -> int:
+    """0 if every one of our own rows has its figure; a peer may fail, its line of the table says why."""
+    own = [row for _, rows in results for row in rows if row.is_own]
+    failed = [row for row in own if row.median is None]
+    if failed:
+        print(f"run: {len(failed)} of {len(own)} rows of Signet failed; see the table", file=sys.stderr)
+    return 0 if own and not failed else 1
 
 
 def _field(command: Path, peers: list[str], networks: list[str]) -> Field:
@@ -124,8 +141,8 @@ def _write(
     versions: dict[str, str],
     settings: dict[str, Any],
     options: argparse.Namespace,
-) -> int:
-    """Writes what was asked for; the exit code is 0 if there is a figure of ours."""
+) -> bool:
+    """Writes what was asked for; false, with a message, if that fails."""
     text = report.markdown(results, about, versions, settings)
     try:
         if options.json:
@@ -138,9 +155,8 @@ def _write(
             print(text, end="")
     except OSError as error:
         print(f"run: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    measured = [row for _, rows in results for row in rows if row.median is not None]
-    return 0 if any(row.is_own for row in measured) else 1
+        return False
+    return True
 
 
 def _names(known: Collection[str]) -> Callable[[str], list[str]]:

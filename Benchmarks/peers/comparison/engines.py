@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Agreement(Enum):
-    """How closely an engine's logits must follow those of float32 with the same weights."""
+    """How closely an engine's logits must follow those of the reference with the same weights."""
 
     FLOAT = "float32"
     """Largest difference at most 1e-3 of the largest logit: other orders of summation."""

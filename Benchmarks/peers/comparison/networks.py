@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one table of layers from which every peer's network is made.
 
-It repeats Signet's built-in networks; `signet.check_networks` compares it with what `signet inspect` reports,
+It repeats Signet's built-in networks; `signet.check_network` compares it with what `signet inspect` reports,
 layer by layer, so that it cannot drift. Convolutions round their output size down, pools round up.
 """
 

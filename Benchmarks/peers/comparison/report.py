@@ -16,7 +16,7 @@ def markdown(
         "# Signet and its peers",
         "",
         f"{machine['date']} · {machine['cpu']} ({machine['features']}), {machine['cores']} cores, "
-        f"{machine['kernel']}",
+        f"{machine['kernel']}, load at the start {machine['load_at_start']}",
         "",
         " · ".join(f"{name} {version}" for name, version in versions.items()),
         "",

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +26,9 @@ class Configuration:
     network: Network
     threads: int
     batch: int
+
+    def __str__(self) -> str:
+        return f"{self.network.name}, threads {self.threads}, batch {self.batch}"
 
 
 @dataclass
@@ -74,45 +79,42 @@ class Field:
         """Times every engine in each round, in an order that starts one further each time; fills `rows`.
 
         Slow changes of the machine so meet all engines alike, and none always follows the same neighbour.
+        Whatever goes wrong with an engine is its row's problem, and stops no other.
         """
         runners: list[tuple[Row, Runner]] = []
-        reference: Logits | None = None
-        for engine in self._peers:
-            row = Row(engine.label, is_own=False)
+        for engine in [*self._peers, *self._own]:
+            row = Row(engine.label, is_own=isinstance(engine, OwnEngine))
             rows.append(row)
+            started = time.monotonic()
             try:
-                worker = self._worker(engine)
-                logits = self._open(worker, configuration, row)
-                check_alone(logits, configuration.network)
-                if reference is None and engine.agreement == Agreement.FLOAT:
-                    reference = logits
-                elif reference is not None:
-                    check_agreement(logits, reference, engine.agreement)
-                runners.append((row, worker))
-            except Unavailable as error:
-                row.problem = str(error)
-        for own in self._own:
-            row = Row(own.label, is_own=True)
-            rows.append(row)
-            try:
-                runner = OwnRunner(
-                    self._signet, own, configuration.network, configuration.threads, configuration.batch
-                )
-                row.details = runner.open()
-                runners.append((row, runner))
-            except Unavailable as error:
-                row.problem = str(error)
+                runners.append((row, self._checked(engine, configuration, row)))
+                _progress(f"  {row.label}: ready after {time.monotonic() - started:.1f} s")
+            except Exception as error:
+                _failed(row, error)
         for turn in range(rounds):
-            print(".", end="", file=sys.stderr, flush=True)
+            _progress(f"  round {turn + 1} of {rounds}")
             start = turn % max(1, len(runners))
             for row, timed in runners[start:] + runners[:start]:
                 if row.problem:
                     continue
                 try:
                     row.milliseconds.append(timed.run(seconds) / configuration.batch)
-                except Unavailable as error:
-                    row.problem = str(error)
-        print(file=sys.stderr)
+                except Exception as error:
+                    _failed(row, error)
+
+    def _checked(self, engine: Engine | OwnEngine, configuration: Configuration, row: Row) -> Runner:
+        """The engine, ready to run the network, after its checks."""
+        network = configuration.network
+        if isinstance(engine, OwnEngine):
+            own = OwnRunner(self._signet, engine, network, configuration.threads, configuration.batch)
+            row.details = own.open()
+            return own
+        worker = self._worker(engine)
+        logits = self._open(worker, configuration, row)
+        check_alone(logits, network)
+        if engine.agreement != Agreement.NONE:
+            check_agreement(logits, self._reference(network), engine.agreement)
+        return worker
 
     def call_overheads(self, seconds: float) -> dict[str, float]:
         """Milliseconds of a call of each peer that computes next to nothing: what its interface costs."""
@@ -122,8 +124,8 @@ class Field:
                 worker = self._worker(engine)
                 self._open(worker, Configuration(NOTHING, 1, 1), Row(engine.label, is_own=False))
                 overheads[engine.label] = worker.run(seconds)
-            except Unavailable as error:
-                print(f"{engine.label}: {error}", file=sys.stderr)
+            except Exception as error:
+                _progress(f"  {engine.label}: {error}")
         return overheads
 
     def close(self) -> None:
@@ -135,9 +137,19 @@ class Field:
         python = self._pythons[engine.environment]
         if isinstance(python, str):
             raise Unavailable(python)
-        if engine.label not in self._workers:
-            self._workers[engine.label] = Worker(engine, python, self._logs)
-        return self._workers[engine.label]
+        worker = self._workers.get(engine.label)
+        if worker is None or not worker.is_running:
+            # One that ended in a former configuration is started again, and adds to its log.
+            worker = Worker(engine, python, self._logs, log_mode="a" if worker else "w")
+            self._workers[engine.label] = worker
+        return worker
+
+    def _reference(self, network: Network) -> Logits:
+        """Logits of the first two images, as the preparation worked them out."""
+        if isinstance(self._models, str):
+            raise Unavailable(self._models)
+        logits: Logits = json.loads((self._models / f"{network.name}-logits.json").read_text())
+        return logits
 
     def _open(self, worker: Worker, configuration: Configuration, row: Row) -> Logits:
         if isinstance(self._models, str):
@@ -148,3 +160,12 @@ class Field:
         self.versions.update(answer["versions"])
         logits: Logits = answer["logits"]
         return logits
+
+
+def _failed(row: Row, error: Exception) -> None:
+    row.problem = str(error) if isinstance(error, Unavailable) else f"{type(error).__name__}: {error}"
+    _progress(f"  {row.label}: {row.problem}")
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

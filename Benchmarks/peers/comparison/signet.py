@@ -90,22 +90,22 @@ class OwnRunner:
     def open(self) -> str:
         """A short run, whose report must be of what was asked for; returns the ISA. Throws `Unavailable`."""
         report = self._run()
-        if (report["network"], report["threads"], report["batch"]) != (
-            self._network.name,
-            self._threads,
-            self._batch,
-        ):
-            raise Unavailable(
-                f"signet ran {report['network']}, {report['threads']} threads, batch {report['batch']}"
-            )
-        # Every plane of a binary layer's input is multiplied, and counted.
+        try:
+            ran = (report["network"], report["threads"], report["batch"])
+            macs = sum(map(_macs, report["layers"]))
+            isa = str(report["isa"])
+        except (KeyError, TypeError) as error:
+            raise Unavailable(f"signet benchmark --json: {error} is not there, or of another type") from error
+        if ran != (self._network.name, self._threads, self._batch):
+            raise Unavailable(f"signet ran {ran[0]}, {ran[1]} threads, batch {ran[2]}")
+        # Of one image, whatever the batch; every plane of a binary layer's input is multiplied, and counted.
         first = self._network.convolutions[0].macs
-        expected = (first + self._planes * (self._network.macs - first)) * self._batch
-        macs = sum(map(_macs, report["layers"]))
+        expected = first + self._planes * (self._network.macs - first)
         if macs != expected:
-            raise Unavailable(f"check failed: signet ran {macs} multiply-adds, {expected} expected")
+            raise Unavailable(f"check failed: signet ran {macs} multiply-adds an image, {expected} expected")
+        _check_logits(report, self._network)
         self._milliseconds(report)
-        return str(report["isa"])
+        return isa
 
     def run(self, seconds: float) -> float:
         """Median milliseconds of a batch, over runs that take about this long. Throws `Unavailable`."""
@@ -114,11 +114,31 @@ class OwnRunner:
 
     def _milliseconds(self, report: dict[str, Any]) -> float:
         """Milliseconds of a batch, kept for the choice of the next number of runs."""
-        self._last = max(1e-3, float(report["milliseconds_per_image"]) * self._batch)
+        milliseconds = report.get("milliseconds_per_image")
+        if not _is_finite(milliseconds) or milliseconds <= 0:
+            raise Unavailable(f"signet took {milliseconds} milliseconds an image")
+        self._last = max(1e-3, milliseconds * self._batch)
         return self._last
 
     def _run(self) -> dict[str, Any]:
         return _json(self._signet, [*self._arguments, "--runs", str(self._runs)])
+
+
+def _check_logits(report: dict[str, Any], network: Network) -> None:
+    """One finite logit a class, not all equal, and others for another input: what the peers must show too."""
+    count, least, greatest = (report.get(name) for name in ("logits", "least_logit", "greatest_logit"))
+    if count != network.classes:
+        raise Unavailable(f"check failed: signet gave {count} logits, {network.classes} expected")
+    if not (_is_finite(least) and _is_finite(greatest)):
+        raise Unavailable(f"check failed: signet's logits are from {least} to {greatest}, not finite")
+    if not least < greatest:
+        raise Unavailable("check failed: all of signet's logits are equal")
+    if report.get("logits_depend_on_the_input") is not True:
+        raise Unavailable("check failed: signet's logits do not depend on the input")
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def version(signet: Path, built: bool) -> str:

@@ -27,11 +27,11 @@ class Worker:
     unfair, as it is part of how fast they are.
     """
 
-    def __init__(self, engine: Engine, python: Path, folder: Path) -> None:
+    def __init__(self, engine: Engine, python: Path, folder: Path, log_mode: str = "w") -> None:
         self.engine = engine
         self.log = folder / f"worker-{engine.module}-{engine.variant}.log"
         self._buffer = b""
-        with self.log.open("w") as log:
+        with self.log.open(log_mode) as log:
             self._process = subprocess.Popen(
                 [str(python), "-m", f"comparison.workers.{engine.module}"],
                 stdin=subprocess.PIPE,
@@ -40,6 +40,10 @@ class Worker:
                 env=child_environment(),
                 start_new_session=True,  # Ctrl-C is for this process, which then ends the workers
             )
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def open(self, network: str, threads: int, batch: int, models: Path) -> dict[str, Any]:
         """Opens a network; the answer holds details, versions and logits. Throws `Unavailable`."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes what the peers read: weights, images, and ONNX models: `python -m … FOLDER NETWORK…`.
+"""Writes what the peers read: weights, images, logits, and ONNX models: `python -m … FOLDER NETWORK…`.
 
 Weights are random (He's deviation) with small biases: what is left of convolution, BatchNorm and ReLU after
 the folding that every deployment does. All engines in float get the same ones.
@@ -7,6 +7,7 @@ the folding that every deployment does. All engines in float get the same ones.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from comparison.networks import Kind, Network, network_named
 
 CALIBRATION_IMAGES = 16
-CHECKED_IMAGES = 16
+IMAGES = 16
+CHECKED_IMAGES = 2
 OPSET = 17
 
 
@@ -97,6 +99,33 @@ def onnx_model(network: Network, weights: dict[str, np.ndarray]) -> onnx.ModelPr
     return model
 
 
+def reference_logits(network: Network, weights: dict[str, np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Logits [count, classes] from the definition of each layer, in double precision: no engine's own."""
+    x = images.transpose(0, 3, 1, 2).astype(np.float64)
+    last = network.convolutions[-1]
+    for layer in network.layers:
+        start, end = layer.padding, layer.padding + layer.end_padding
+        if layer.kind == Kind.AVERAGE_POOL:
+            x = x.mean(axis=(2, 3), keepdims=True)
+            continue
+        filler = -np.inf if layer.kind == Kind.MAX_POOL else 0.0
+        if layer.has_weights:
+            end = layer.padding
+        x = np.pad(x, ((0, 0), (0, 0), (start, end), (start, end)), constant_values=filler)
+        windows = np.lib.stride_tricks.sliding_window_view(x, (layer.kernel, layer.kernel), (2, 3))
+        windows = windows[:, :, :: layer.stride, :: layer.stride]
+        if layer.kind == Kind.MAX_POOL:
+            x = windows.max(axis=(4, 5))
+            continue
+        filters = np.split(weights[f"{layer.name}.weight"].astype(np.float64), layer.groups)
+        groups = np.split(windows, layer.groups, axis=1)
+        parts = [np.tensordot(a, b, ((1, 4, 5), (1, 2, 3))) for a, b in zip(groups, filters)]
+        x = (np.concatenate(parts, axis=3) + weights[f"{layer.name}.bias"]).transpose(0, 3, 1, 2)
+        if layer is not last:
+            x = np.maximum(x, 0)
+    return x.reshape(len(images), network.classes)
+
+
 class Calibration(CalibrationDataReader):
     """Random images, one at a time."""
 
@@ -125,7 +154,10 @@ def prepare(network: Network, folder: Path) -> None:
             weight_type=QuantType.QInt8,
             per_channel=True,
         )
-    np.save(f"{stem}-images.npy", random_images(network, CHECKED_IMAGES, seed=3))
+    images = random_images(network, IMAGES, seed=3)
+    logits = reference_logits(network, weights, images[:CHECKED_IMAGES])
+    Path(f"{stem}-logits.json").write_text(json.dumps(logits.tolist()))
+    np.save(f"{stem}-images.npy", images)
 
 
 def main() -> None:

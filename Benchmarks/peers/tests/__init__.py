@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the comparison's own Python, standard library alone: `python3 -m unittest` in Benchmarks/peers."""
