@@ -153,7 +153,8 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
   c.column_class = columns;
   c.column_classes = 3;
   c.base = base;
-  c.output = (sk_output){.kind = (sk_output_kind)kind, .planes = out_planes, .unit = 0.125f, .start = start, .width = width};
+  c.output = (sk_output){
+      .kind = (sk_output_kind)kind, .planes = out_planes, .unit = 0.125f, .start = start, .width = width};
   const size_t output_planes = kind == SK_OUTPUT_CODES ? out_planes : levels;
   c.output.plane_stride = c.block_count;
   c.output.pixel_stride = kind >= SK_OUTPUT_CODES ? (uint32_t)(c.block_count * output_planes) : filters + below(3);
@@ -168,7 +169,8 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
     const size_t cut = below((uint32_t)pixels + 1), half = below(c.block_count / 2 + 1) * 2;
     (i ? b : a)->arrange_panel(plain, panel, even_blocks, taps * depth);
     c.output.shorts = 0;
-    if ((i ? b : a)->arrange_shorts && planes == 1 && out_planes == 1 && kind >= SK_OUTPUT_CODES && depth_bits < 16384) {
+    if ((i ? b : a)->arrange_shorts && planes == 1 && out_planes == 1 && kind >= SK_OUTPUT_CODES &&
+        depth_bits < 16384) {
       b->arrange_shorts(start, width, shorts, 6 * lanes / 32);
       c.output.shorts = shorts;
     }
@@ -476,7 +478,8 @@ int main(int argc, char **argv) {
       state = (uint64_t)round;
       for (size_t t = 0; t < sizeof tests / sizeof *tests; ++t) tests[t](scalar, kernels);
     }
-    printf("%-7s %d rounds, %zu bytes compared with scalar, %zu results differ\n", names[isa], rounds, compared, differing);
+    printf("%-7s %d rounds, %zu bytes compared with scalar, %zu results differ\n", names[isa], rounds, compared,
+           differing);
     failures += differing;
   }
   if (tables) printf("digest of the scalar results: %016llx\n", (unsigned long long)digest);

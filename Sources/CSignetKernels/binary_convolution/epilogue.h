@@ -12,8 +12,8 @@ SK_INLINE void SK_NAME(store_lanes)(void *to, const void *from, uint32_t count) 
 }
 
 // Writes which levels are reached, or their code. `planes` is a constant where this is inlined.
-SK_INLINE void SK_NAME(write_reached)(const uint16_t *reached, sk_output_kind kind, size_t plane_stride, uint32_t planes,
-                                      uint16_t *halves) {
+SK_INLINE void SK_NAME(write_reached)(const uint16_t *reached, sk_output_kind kind, size_t plane_stride,
+                                      uint32_t planes, uint16_t *halves) {
   const uint32_t levels = (1u << planes) - 1;
   if (kind == SK_OUTPUT_LEVELS) {
     for (uint32_t j = 0; j < levels; ++j) halves[j * plane_stride] = reached[j];

@@ -4,8 +4,8 @@
 // and the widths of a group of blocks: a pixel costs its broadcasts, xor-popcount-add, and one comparison a block.
 
 #define SK_RESIDENT(WORDS, VECTORS)                                                                                    \
-  static __attribute__((noinline)) void SK_NAME(resident_##WORDS##x##VECTORS)(const sk_binary_convolution *c,          \
-                                                                              size_t begin, size_t end, size_t block) { \
+  static __attribute__((noinline)) void SK_NAME(resident_##WORDS##x##VECTORS)(                                         \
+      const sk_binary_convolution *c, size_t begin, size_t end, size_t block) {                                        \
     sk_u32 weights[WORDS][VECTORS], start[VECTORS], width[VECTORS];                                                    \
     uint16_t *halves[VECTORS];                                                                                         \
     SK_UNROLL for (int v = 0; v < VECTORS; ++v) {                                                                      \

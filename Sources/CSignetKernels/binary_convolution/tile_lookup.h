@@ -36,7 +36,8 @@ SK_INLINE void SK_NAME(add_bytes)(__m256i *shorts, __m256i bytes) {
 }
 
 // Adds vectors of 32 sums in 16 bits to counts in channel order, or begins them.
-static __attribute__((noinline)) void SK_NAME(add_shorts)(uint32_t *counts, const __m256i *shorts, size_t vectors, int begun) {
+static __attribute__((noinline)) void SK_NAME(add_shorts)(uint32_t *counts, const __m256i *shorts, size_t vectors,
+                                                          int begun) {
   for (size_t i = 0; i < vectors; ++i, counts += 32, shorts += 2) {
     __m256i *to = (__m256i *)counts;
     SK_UNROLL for (int quarter = 0; quarter < 4; ++quarter) {

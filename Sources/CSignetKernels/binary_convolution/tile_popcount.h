@@ -103,12 +103,12 @@
   }
 
 #define SK_BINARY_TILES(VECTORS)                                                                                       \
-  SK_BINARY_TILE(1, VECTORS) SK_REALS_TILE(1, VECTORS)                                                                                           \
-  SK_BINARY_TILE(2, VECTORS) SK_REALS_TILE(2, VECTORS)                                                                                           \
-  SK_BINARY_TILE(3, VECTORS) SK_REALS_TILE(3, VECTORS)                                                                                           \
-  SK_BINARY_TILE(4, VECTORS) SK_REALS_TILE(4, VECTORS)                                                                                           \
-  SK_BINARY_TILE(5, VECTORS) SK_REALS_TILE(5, VECTORS)                                                                                           \
-  SK_BINARY_TILE(6, VECTORS) SK_REALS_TILE(6, VECTORS)                                                                                           \
+  SK_BINARY_TILE(1, VECTORS) SK_REALS_TILE(1, VECTORS)                                                                 \
+  SK_BINARY_TILE(2, VECTORS) SK_REALS_TILE(2, VECTORS)                                                                 \
+  SK_BINARY_TILE(3, VECTORS) SK_REALS_TILE(3, VECTORS)                                                                 \
+  SK_BINARY_TILE(4, VECTORS) SK_REALS_TILE(4, VECTORS)                                                                 \
+  SK_BINARY_TILE(5, VECTORS) SK_REALS_TILE(5, VECTORS)                                                                 \
+  SK_BINARY_TILE(6, VECTORS) SK_REALS_TILE(6, VECTORS)                                                                 \
   SK_PAIR_TILE(1, VECTORS)                                                                                             \
   SK_PAIR_TILE(2, VECTORS)                                                                                             \
   SK_PAIR_TILE(3, VECTORS)                                                                                             \
@@ -116,9 +116,9 @@
       {SK_NAME(binary_tile_1x##VECTORS), SK_NAME(binary_tile_2x##VECTORS), SK_NAME(binary_tile_3x##VECTORS),           \
        SK_NAME(binary_tile_4x##VECTORS), SK_NAME(binary_tile_5x##VECTORS), SK_NAME(binary_tile_6x##VECTORS)},          \
       {SK_NAME(bits_tile_1x##VECTORS), SK_NAME(bits_tile_2x##VECTORS), SK_NAME(bits_tile_3x##VECTORS),                 \
-       SK_NAME(bits_tile_4x##VECTORS), SK_NAME(bits_tile_5x##VECTORS), SK_NAME(bits_tile_6x##VECTORS)},                 \
+       SK_NAME(bits_tile_4x##VECTORS), SK_NAME(bits_tile_5x##VECTORS), SK_NAME(bits_tile_6x##VECTORS)},                \
       {SK_NAME(reals_tile_1x##VECTORS), SK_NAME(reals_tile_2x##VECTORS), SK_NAME(reals_tile_3x##VECTORS),              \
-       SK_NAME(reals_tile_4x##VECTORS), SK_NAME(reals_tile_5x##VECTORS), SK_NAME(reals_tile_6x##VECTORS)},              \
+       SK_NAME(reals_tile_4x##VECTORS), SK_NAME(reals_tile_5x##VECTORS), SK_NAME(reals_tile_6x##VECTORS)},             \
       {0, SK_NAME(pair_tile_1x##VECTORS), 0, SK_NAME(pair_tile_2x##VECTORS), 0, SK_NAME(pair_tile_3x##VECTORS)}};
 
 typedef void SK_NAME(binary_tile)(const sk_binary_convolution *, const SK_NAME(tile) *, size_t);

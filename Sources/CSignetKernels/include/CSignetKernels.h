@@ -36,8 +36,8 @@ typedef struct sk_window {
   int32_t pad_top, pad_left;
 } sk_window;
 
-/// Up to 16 consecutive channels that one vector computes, and where they go. The blocks of reals and accumulators follow
-/// each other; those of bits come in pairs, one for each half of a word.
+/// Up to 16 consecutive channels that one vector computes, and where they go. The blocks of reals and accumulators
+/// follow each other; those of bits come in pairs, one for each half of a word.
 typedef struct sk_block {
   uint32_t channel;   ///< first channel
   uint32_t count;     ///< channels in use, 0...16; the lanes behind them give bit 0 and are not stored
@@ -46,10 +46,14 @@ typedef struct sk_block {
 
 /// What a binary convolution writes.
 typedef enum __attribute__((enum_extensibility(closed))) sk_output_kind {
-  SK_OUTPUT_ACCUMULATORS __attribute__((swift_name("accumulators"))) = 0,  ///< int32 [pixel][channels]
-  SK_OUTPUT_REALS __attribute__((swift_name("reals"))) = 1,         ///< float [pixel][channels], accumulator * unit
-  SK_OUTPUT_CODES __attribute__((swift_name("codes"))) = 2,         ///< bits [pixel][planes][halves]: the residual code of the level
-  SK_OUTPUT_LEVELS __attribute__((swift_name("levels"))) = 3         ///< bits [pixel][levels][halves]: one plane for each level, for pooling
+  /// int32 [pixel][channels]
+  SK_OUTPUT_ACCUMULATORS __attribute__((swift_name("accumulators"))) = 0,
+  /// float [pixel][channels], accumulator * unit
+  SK_OUTPUT_REALS __attribute__((swift_name("reals"))) = 1,
+  /// bits [pixel][planes][halves]: the residual code of the level
+  SK_OUTPUT_CODES __attribute__((swift_name("codes"))) = 2,
+  /// bits [pixel][levels][halves]: one plane for each level, for pooling
+  SK_OUTPUT_LEVELS __attribute__((swift_name("levels"))) = 3
 } sk_output_kind;
 
 /// Where results go, and how an accumulator becomes a level.
@@ -66,7 +70,8 @@ typedef struct sk_output {
   void *data;
   const uint32_t *_Nullable start;  ///< [border class][levels][blocks * 16]
   const uint32_t *_Nullable width;  ///< [border class][levels][blocks * 16]; 0 in lanes without a channel
-  const uint16_t *_Nullable shorts;  ///< what arrange_shorts makes of both; null but for one plane in, one out, K < 16384
+  /// What arrange_shorts makes of both; null but for one plane in, one out, K < 16384.
+  const uint16_t *_Nullable shorts;
 } sk_output;
 
 /// A convolution of +-1 activations, in `planes` weighted planes, with +-1 weights: one group of channels.
@@ -115,9 +120,9 @@ typedef struct sk_float_convolution {
 
 /// A convolution of 8-bit pixels with 8-bit weights.
 ///
-/// The image is padded: whoever makes it writes the byte that stands for 0 around it, so that the kernel sees no border.
-/// acc(pixel, c) = base[c] + sum of p * q over the window; base takes back what that zero byte adds. It is an integer,
-/// the same in any order. As reals: v = fma(acc, scale[c], shift[c]), and v >= 0 ? v : slope[c] * v.
+/// The image is padded: whoever makes it writes the byte that stands for 0 around it, so that the kernel sees no
+/// border. acc(pixel, c) = base[c] + sum of p * q over the window; base takes back what that zero byte adds. It is an
+/// integer, the same in any order. As reals: v = fma(acc, scale[c], shift[c]), and v >= 0 ? v : slope[c] * v.
 typedef struct sk_pixel_convolution {
   sk_window window;      ///< over the padded image: in_height is its rows, in_width is not used, paddings are 0
   const uint8_t *input;  ///< [N][in_height][row_bytes], and 4 bytes behind it that may be read
@@ -221,8 +226,8 @@ typedef struct sk_kernels {
   void (*arrange_panel)(const uint32_t *words, uint32_t *panel, size_t blocks, size_t depth);
   /// Lays start and width [pair of blocks][32] out in 16 bits, 64 a pair; null where the kernel doesn't want them.
   void (*_Nullable arrange_shorts)(const uint32_t *start, const uint32_t *width, uint16_t *shorts, size_t pairs);
-  /// Output pixels [begin, end) of the whole batch, blocks [first_block, end_block), the first one even; `scratch` holds
-  /// max(SK_SCRATCH_POINTERS, taps * SK_MAX_ROWS) pointers.
+  /// Output pixels [begin, end) of the whole batch, blocks [first_block, end_block), the first one even; `scratch`
+  /// holds max(SK_SCRATCH_POINTERS, taps * SK_MAX_ROWS) pointers.
   void (*binary_convolution)(const sk_binary_convolution *, size_t begin, size_t end, size_t first_block,
                              size_t end_block, const void *_Nullable *_Nonnull scratch);
   void (*float_convolution)(const sk_float_convolution *, size_t begin, size_t end, size_t first_block,
@@ -248,11 +253,11 @@ typedef struct sk_kernels {
   float (*residual_magnitude)(const float *x, const float *scale, const float *shift, const float *betas, size_t planes,
                               size_t rows, size_t channels);
   /// dx = x > 0 ? dy : slope * dy; adds sum over rows of (x > 0 ? 0 : x * dy) to slope_gradient.
-  void (*prelu_backward)(const float *x, const float *slope, const float *dy, float *dx, float *slope_gradient, size_t rows,
-                         size_t channels);
+  void (*prelu_backward)(const float *x, const float *slope, const float *dy, float *dx, float *slope_gradient,
+                         size_t rows, size_t channels);
   /// sum[c] = sum of dz, product[c] = sum of dz * (x - mean[c]).
-  void (*norm_gradient_sums)(const float *x, const float *dz, const float *mean, float *sum, float *product, size_t rows,
-                             size_t channels);
+  void (*norm_gradient_sums)(const float *x, const float *dz, const float *mean, float *sum, float *product,
+                             size_t rows, size_t channels);
   /// dx = gain[c] * dz + slope[c] * (x - mean[c]) + offset[c].
   void (*norm_gradient)(const float *x, const float *dz, const float *mean, const float *gain, const float *slope,
                         const float *offset, float *dx, size_t rows, size_t channels);

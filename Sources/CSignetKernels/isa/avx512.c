@@ -6,7 +6,7 @@
 #include <immintrin.h>
 
 #pragma clang attribute push(                                                                                          \
-    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vnni,avx2,fma,popcnt"))), \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vnni,avx2,fma,popcnt"))),          \
     apply_to = function)
 #define SK_NAME(name) name##__avx512
 #define SK_ISA SK_ISA_AVX512

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// NEON: a vector of 16 lanes is four q registers; 4 rows x 1 vector use 16 of the 32 registers for sums. The convolution
-// of bytes is there twice, with and without the dot-product extension.
+// NEON: a vector of 16 lanes is four q registers; 4 rows x 1 vector use 16 of the 32 registers for sums. The
+// convolution of bytes is there twice, with and without the dot-product extension.
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #if defined(__linux__)

@@ -3,8 +3,9 @@
 // Both operands are signed: 128 is taken off each byte, and the sum of the weights gives it back. A part has four
 // channels of four weights. 4 rows x 1 vector are 16 sums, 4 weights and an activation in 32 registers.
 //
-// With the dot-product extension a step is 4 sdot. Without it, products are 16 bits wide: 2 smull, a pairwise sum of two
-// (at most 2 * 128 * 127, which fits since weights are -127...127) and a pairwise sum into 32 bits, 16 instructions.
+// With the dot-product extension a step is 4 sdot. Without it, products are 16 bits wide: 2 smull, a pairwise sum of
+// two (at most 2 * 128 * 127, which fits since weights are -127...127) and a pairwise sum into 32 bits: 16
+// instructions.
 #define SK_PIXEL_ROWS 4
 #define SK_PIXEL_VECTORS 1
 #define SK_PIXEL_PARTS 4

@@ -19,7 +19,7 @@ typedef void SK_PIXEL(pixel_tile)(const sk_pixel_convolution *, const uint8_t *c
 
 // One tile: ROWS output pixels whose windows begin at `at`; blocks [block, block + VECTORS).
 #define SK_PIXEL_TILE(ROWS, VECTORS)                                                                                   \
-  static __attribute__((noinline)) void SK_PIXEL(pixel_tile_##ROWS##x##VECTORS)(                                        \
+  static __attribute__((noinline)) void SK_PIXEL(pixel_tile_##ROWS##x##VECTORS)(                                       \
       const sk_pixel_convolution *c, const uint8_t *const *at, size_t block, size_t pixel) {                           \
     const size_t height = (size_t)c->window.kernel_height, quads = c->quads, stream = height * quads * 64;             \
     const int8_t *panel = c->panel + block * stream;                                                                   \
@@ -29,14 +29,14 @@ typedef void SK_PIXEL(pixel_tile)(const sk_pixel_convolution *, const uint8_t *c
         sk_pixel_weights weights[VECTORS][SK_PIXEL_PARTS];                                                             \
         SK_UNROLL for (int v = 0; v < VECTORS; ++v) {                                                                  \
           SK_UNROLL for (int part = 0; part < SK_PIXEL_PARTS; ++part) {                                                \
-            weights[v][part] = SK_PIXEL(pixel_weights)(panel + v * stream + part * (64 / SK_PIXEL_PARTS));              \
+            weights[v][part] = SK_PIXEL(pixel_weights)(panel + v * stream + part * (64 / SK_PIXEL_PARTS));             \
           }                                                                                                            \
         }                                                                                                              \
         SK_UNROLL for (int r = 0; r < ROWS; ++r) {                                                                     \
-          const sk_pixel_activation activation = SK_PIXEL(pixel_spread)(at[r] + offset);                                \
+          const sk_pixel_activation activation = SK_PIXEL(pixel_spread)(at[r] + offset);                               \
           SK_UNROLL for (int v = 0; v < VECTORS; ++v) {                                                                \
             SK_UNROLL for (int part = 0; part < SK_PIXEL_PARTS; ++part) {                                              \
-              sums[r][v][part] = SK_PIXEL(pixel_add)(sums[r][v][part], activation, weights[v][part]);                   \
+              sums[r][v][part] = SK_PIXEL(pixel_add)(sums[r][v][part], activation, weights[v][part]);                  \
             }                                                                                                          \
           }                                                                                                            \
         }                                                                                                              \
@@ -44,14 +44,14 @@ typedef void SK_PIXEL(pixel_tile)(const sk_pixel_convolution *, const uint8_t *c
     }                                                                                                                  \
     const sk_output *out = &c->output;                                                                                 \
     const size_t lane = block * SK_LANES;                                                                              \
-    if (out->kind >= SK_OUTPUT_CODES && out->planes == 1) {                                                             \
+    if (out->kind >= SK_OUTPUT_CODES && out->planes == 1) {                                                            \
       SK_UNROLL for (int v = 0; v < VECTORS; ++v) {                                                                    \
         const sk_i32 start = SK_LOAD_I32(out->start + lane + v * SK_LANES) +                                           \
                              SK_PIXEL_LOWERED * SK_LOAD_I32(c->weight_sums + lane + v * SK_LANES);                     \
         const sk_u32 width = SK_LOAD_U32(out->width + lane + v * SK_LANES);                                            \
         uint16_t *halves = (uint16_t *)out->data + pixel * out->pixel_stride + c->blocks[block + v].position;          \
         SK_UNROLL for (int r = 0; r < ROWS; ++r) {                                                                     \
-          halves[r * out->pixel_stride] = SK_BITS((sk_u32)(SK_PIXEL(pixel_total)(sums[r][v]) + start) < width);         \
+          halves[r * out->pixel_stride] = SK_BITS((sk_u32)(SK_PIXEL(pixel_total)(sums[r][v]) + start) < width);        \
         }                                                                                                              \
       }                                                                                                                \
       return;                                                                                                          \
@@ -60,7 +60,7 @@ typedef void SK_PIXEL(pixel_tile)(const sk_pixel_convolution *, const uint8_t *c
     SK_UNROLL for (int v = 0; v < VECTORS; ++v) {                                                                      \
       const sk_i32 lowered = SK_PIXEL_LOWERED * SK_LOAD_I32(c->weight_sums + lane + v * SK_LANES);                     \
       SK_UNROLL for (int r = 0; r < ROWS; ++r) {                                                                       \
-        totals[r * VECTORS + v] = SK_PIXEL(pixel_total)(sums[r][v]) + lowered;                                          \
+        totals[r * VECTORS + v] = SK_PIXEL(pixel_total)(sums[r][v]) + lowered;                                         \
       }                                                                                                                \
     }                                                                                                                  \
     SK_NAME(finish_pixels)(c, totals, ROWS, VECTORS, block, pixel);                                                    \
@@ -73,9 +73,9 @@ typedef void SK_PIXEL(pixel_tile)(const sk_pixel_convolution *, const uint8_t *c
   SK_PIXEL_TILE(4, VECTORS)                                                                  \
   SK_PIXEL_TILE(5, VECTORS)                                                                  \
   SK_PIXEL_TILE(6, VECTORS)                                                                  \
-  static SK_PIXEL(pixel_tile) *const SK_PIXEL(pixel_tiles_x##VECTORS)[] = {                    \
-      SK_PIXEL(pixel_tile_1x##VECTORS), SK_PIXEL(pixel_tile_2x##VECTORS),                      \
-      SK_PIXEL(pixel_tile_3x##VECTORS), SK_PIXEL(pixel_tile_4x##VECTORS),                      \
+  static SK_PIXEL(pixel_tile) *const SK_PIXEL(pixel_tiles_x##VECTORS)[] = {                  \
+      SK_PIXEL(pixel_tile_1x##VECTORS), SK_PIXEL(pixel_tile_2x##VECTORS),                    \
+      SK_PIXEL(pixel_tile_3x##VECTORS), SK_PIXEL(pixel_tile_4x##VECTORS),                    \
       SK_PIXEL(pixel_tile_5x##VECTORS), SK_PIXEL(pixel_tile_6x##VECTORS)};
 
 SK_PIXEL_TILES(1)
@@ -106,10 +106,10 @@ static void SK_PIXEL(pixel_convolution)(const sk_pixel_convolution *c, size_t be
     }
     size_t block = first_block;
 #define SK_PIXEL_PASSES(VECTORS)                                                                  \
-  for (; block + VECTORS <= end_block; block += VECTORS) {                                   \
+  for (; block + VECTORS <= end_block; block += VECTORS) {                                        \
     for (size_t p = 0; p < count; p += SK_PIXEL_ROWS) {                                           \
       const size_t rows = count - p < SK_PIXEL_ROWS ? count - p : SK_PIXEL_ROWS;                  \
-      SK_PIXEL(pixel_tiles_x##VECTORS)[rows - 1](c, at + p, block, first + p);                     \
+      SK_PIXEL(pixel_tiles_x##VECTORS)[rows - 1](c, at + p, block, first + p);                    \
     }                                                                                             \
   }
 #if SK_PIXEL_VECTORS >= 4

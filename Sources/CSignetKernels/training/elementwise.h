@@ -2,7 +2,7 @@
 //
 // Passes over rows of channels: the elementwise and per-channel parts of a network, forward and backward.
 
-#define SK_EACH_VECTOR(c, count, channels)                                                              \
+#define SK_EACH_VECTOR(c, count, channels)                                                                        \
   for (size_t c = 0, count; c < (channels) && (count = (channels) - c < SK_LANES ? (channels) - c : SK_LANES, 1); \
        c += SK_LANES)
 
@@ -36,7 +36,8 @@ static void SK_NAME(prelu_backward)(const float *x, const float *slope, const fl
       const sk_f32 out = SK_NAME(load_lanes)(dy + c, (uint32_t)count);
       const sk_i32 positive = in > 0.0f;
       const sk_f32 gradient = SK_SELECT(positive, out, SK_NAME(load_lanes)(slope + c, (uint32_t)count) * out);
-      const sk_f32 sum = SK_NAME(load_lanes)(slope_gradient + c, (uint32_t)count) + SK_SELECT(positive, (sk_f32)0, in * out);
+      const sk_f32 sum =
+          SK_NAME(load_lanes)(slope_gradient + c, (uint32_t)count) + SK_SELECT(positive, (sk_f32)0, in * out);
       SK_NAME(store_lanes)(dx + c, &gradient, (uint32_t)count);
       SK_NAME(store_lanes)(slope_gradient + c, &sum, (uint32_t)count);
     }

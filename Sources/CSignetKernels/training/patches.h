@@ -65,7 +65,8 @@ static void SK_NAME(unpatch)(const sk_unpatch *p, size_t begin, size_t end) {
           for (int32_t kx = 0; kx < w.kernel_width; ++kx) {
             const int32_t out_x = x - kx;
             if (out_x < 0 || out_x % w.stride_width || out_x / w.stride_width >= w.out_width) continue;
-            const size_t row = (size_t)(out_y / w.stride_height) * (size_t)w.out_width + (size_t)(out_x / w.stride_width);
+            const size_t row =
+                (size_t)(out_y / w.stride_height) * (size_t)w.out_width + (size_t)(out_x / w.stride_width);
             const size_t tap = (size_t)ky * (size_t)w.kernel_width + (size_t)kx;
             sum += SK_NAME(load_lanes)(patches + (row * taps + tap) * p->channels + c, count);
           }
