@@ -120,6 +120,11 @@ struct OperatorReader {
     let (window, filters, groups, output) = try convolutionSizes()
     let (depth, overflow) = window.taps.multipliedReportingOverflow(by: shape.channels / groups)
     guard !overflow, depth < 1 << 24 else { throw failure("\(window.taps) pixels of a window are too many") }
+    let padded = window.paddedHeight * window.paddedWidth * shape.channels
+    guard padded <= ModelLimits.paddedBytes else {
+      throw failure(
+        "an image with its padding is \(padded) bytes, above the limit of \(ModelLimits.paddedBytes)")
+    }
     let weight = try tensors.int8s(
       "\(entry.name).weight",
       shape: [filters, window.kernelHeight, window.kernelWidth, shape.channels / groups])

@@ -45,6 +45,11 @@ package struct Program: Sendable {
 
     /// Whether it is a max-pool, of reals or of codes.
     package var isPool: Bool { kind == .maxPool }
+
+    /// Whether it is a convolution, of whatever.
+    package var isConvolution: Bool {
+      kind == .convolution || kind == .pixelConvolution || kind == .binaryConvolution
+    }
   }
 
   package let nodes: [Node]
@@ -76,7 +81,8 @@ package struct Program: Sendable {
       if let problem = ModelLimits.problem(with: output.shape) {
         throw failure("operator “\(entry.name)” (\(entry.op.rawValue)): \(problem)")
       }
-      footprint += ModelLimits.footprint(of: operation, input: flow.shape, output: output.shape)
+      footprint += ModelLimits.footprint(
+        of: operation, input: flow.shape, output: output.shape, behind: nodes)
       guard footprint <= ModelLimits.footprint else {
         throw failure("operator “\(entry.name)” (\(entry.op.rawValue)) takes the model past 8 GiB")
       }

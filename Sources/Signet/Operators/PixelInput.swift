@@ -24,11 +24,8 @@ package struct PixelInput: Hashable, Sendable {
     self.zero = zero
     units = preprocessing.units
     (padTop, padLeft) = (window.padTop, window.padLeft)
-    rows = max(
-      window.padTop + window.inHeight, (window.outHeight - 1) * window.strideHeight + window.kernelHeight)
-    let columns = max(
-      window.padLeft + window.inWidth, (window.outWidth - 1) * window.strideWidth + window.kernelWidth)
-    rowBytes = columns * preprocessing.channels
+    rows = window.paddedHeight
+    rowBytes = window.paddedWidth * preprocessing.channels
   }
 
   /// Bytes of one padded image.

@@ -51,6 +51,10 @@ package struct Window: Hashable, Sendable {
   package var taps: Int { kernelHeight * kernelWidth }
   package var inPixels: Int { inHeight * inWidth }
   package var outPixels: Int { outHeight * outWidth }
+  /// Rows of an image with its border, as far as outputs read it.
+  package var paddedHeight: Int { max(padTop + inHeight, (outHeight - 1) * strideHeight + kernelHeight) }
+  /// Columns of an image with its border, as far as outputs read it.
+  package var paddedWidth: Int { max(padLeft + inWidth, (outWidth - 1) * strideWidth + kernelWidth) }
   package var cValue: sk_window {
     sk_window(
       in_height: Int32(inHeight), in_width: Int32(inWidth),
