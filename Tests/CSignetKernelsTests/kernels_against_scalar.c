@@ -117,17 +117,21 @@ static uint32_t random_size(void) { return sizes[below(sizeof sizes / sizeof *si
 static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
   // A few are deeper than 16 bits count.
   const int deep = below(25) == 0;
-  const sk_window w = deep ? (sk_window){2, 3, 2, 3, 1, 1, 1, 1, 0, 0} : random_window(0);
-  const uint32_t images = 1 + below(3), planes = 1 + below(4), out_planes = 1 + below(4);
-  const uint32_t depth = deep ? 2040 + below(30) : (random_size() + 31) / 32, filters = random_size();
+  // Others are as deep as intervals of 16 bits reach, with sums and intervals up to both ends.
+  const int in_shorts = !deep && below(12) == 0;
+  const sk_window pixelwise = {2, 3, 2, 3, 1, 1, 1, 1, 0, 0}, padded = {3, 4, 4, 4, 2, 3, 1, 1, 1, 1};
+  const sk_window w = deep ? pixelwise : !in_shorts ? random_window(0) : below(2) ? pixelwise : padded;
+  const uint32_t images = 1 + below(3), planes = in_shorts ? 1 : 1 + below(4), out_planes = in_shorts ? 1 : 1 + below(4);
   const size_t taps = (size_t)(w.kernel_height * w.kernel_width);
+  const uint32_t depth = deep ? 2040 + below(30) : in_shorts ? (175 + below(337)) / (uint32_t)taps : (random_size() + 31) / 32;
+  const uint32_t filters = random_size();
   const size_t pixels = images * (size_t)(w.out_height * w.out_width);
   const int32_t weights[4] = {planes == 1 ? 1 : 7, 4, 2, 1};
   sk_block blocks[16];
   sk_binary_convolution c = {.window = w, .planes = planes, .words = depth, .plane_weights = weights};
   c.plane_words = depth + below(2);
   c.pixel_words = c.plane_words * planes + below(2);
-  const uint32_t kind = below(4);
+  const uint32_t kind = in_shorts ? SK_OUTPUT_CODES + below(2) : below(4);
   c.block_count = make_blocks(blocks, filters, kind >= SK_OUTPUT_CODES);
   c.blocks = blocks;
   const size_t lanes = (size_t)c.block_count * 16, levels = ((size_t)1 << out_planes) - 1;
@@ -147,6 +151,20 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
     start[i] = 0u - depth_bits / 2 + below(depth_bits / 4 + 1);
     // A third of the intervals are cyclic.
     width[i] = below(3) ? below(depth_bits / 2) : 0u - below(depth_bits / 2);
+    if (!in_shorts) continue;
+    start[i] = depth_bits / 2 - below(2 * depth_bits + 1);
+    width[i] = below(3) ? below(depth_bits + 2) : 0u - below(depth_bits + 2);
+    // The set of all sums.
+    if (below(16) == 0) start[i] = 0, width[i] = UINT32_MAX;
+  }
+  if (in_shorts) {
+    const size_t in_words = (size_t)images * (size_t)(w.in_height * w.in_width) * c.pixel_words;
+    const size_t run = taps * depth * 16;
+    // No bit, or every bit, differs in some pixels and blocks.
+    if (below(2)) memset(input, 255 * (int)below(2), in_words * 4);
+    for (size_t block = 0; block < even_blocks; ++block) {
+      if (below(2)) memset(plain + block * run, 255 * (int)below(2), run * 4);
+    }
   }
   c.input = input;
   c.panel = panel;
