@@ -29,9 +29,7 @@ struct BenchmarkCommand: ParsableCommand {
   var runs: Int?
 
   func validate() throws {
-    guard (model == nil) != (network.network == nil) else {
-      throw ValidationError("give either a model file or --network NAME")
-    }
+    try network.validate(beside: model)
     guard (1...65536).contains(batch) else {
       throw ValidationError("--batch \(batch): give a number from 1 to 65536")
     }

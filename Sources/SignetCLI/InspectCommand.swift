@@ -45,9 +45,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard (model == nil) != (network.network == nil) else {
-      throw ValidationError("give either a model file or --network NAME")
-    }
+    try network.validate(beside: model)
     guard write == nil || model == nil else { throw ValidationError("--write goes with --network") }
   }
 

@@ -95,6 +95,23 @@ struct NetworkOptions: ParsableArguments {
     }
   }
 
+  /// Refuses options that describe a network where a file is given, which has its own.
+  func validate(beside model: String?) throws {
+    guard (model == nil) != (network == nil) else {
+      throw ValidationError("give either a model file or --network NAME")
+    }
+    guard model != nil else { return }
+    let given = [
+      ("--method", method.method != nil), ("--binarizations", method.binarizations != nil),
+      ("--activation", method.activation != nil), ("--last-layer", method.lastLayer != nil),
+      ("--scale-layer", method.scaleLayer != nil), ("--first-layer", method.firstLayer != nil),
+      ("--input", input != nil), ("--classes", classes != nil),
+    ]
+    for (option, isGiven) in given where isGiven {
+      throw ValidationError("\(option) goes with --network; a model file has its own")
+    }
+  }
+
   private static func sizes(_ text: String) -> [Int]? {
     let sizes = text.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) ?? 0 }
     return sizes.count == 3 && sizes.allSatisfy { (1...65536).contains($0) } && sizes[2] <= 4 ? sizes : nil

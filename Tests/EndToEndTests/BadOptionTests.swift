@@ -92,6 +92,20 @@ struct BadOptionTests {
     }
   }
 
+  /// What describes an untrained network means nothing beside a file.
+  @Test(arguments: [
+    ("--method", "tang"), ("--binarizations", "2"), ("--activation", "prelu"), ("--last-layer", "binary"),
+    ("--scale-layer", "on"), ("--first-layer", "int8"), ("--input", "28x28x1"), ("--classes", "10"),
+  ])
+  func networkOptionsBesideAModel(option: String, value: String) throws {
+    let run = try TrainedRun.shared.get()
+    for command in ["inspect", "benchmark"] {
+      try expectFailure(
+        [command, run.model, option, value], in: run.folder, status: 64,
+        says: ["\(option) goes with --network", "Usage: signet \(command)"])
+    }
+  }
+
   /// A negative number is a value, with a space before it as with an equals sign: the message is about the number.
   @Test(arguments: [
     ("--epochs", "-1"), ("--batch-size", "-64"), ("--learning-rate", "-3"), ("--validation", "-5"),
