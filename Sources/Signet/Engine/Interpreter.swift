@@ -3,7 +3,7 @@
 /// The meaning of a compact model: a plain, scalar evaluation of its operators, one image and one operator at a time.
 ///
 /// Every fast path is tested against it bit for bit. It shares no code with them: codes are kept as one integer an
-/// element, sums are written out, and zero padding is a tap that is left out (binary) or a zero (real).
+/// element, sums and roundings are written out, and zero padding is a tap that is left out (binary) or a zero (real).
 package struct Interpreter {
   package let program: Program
 
@@ -30,12 +30,17 @@ package struct Interpreter {
     return logits
   }
 
-  /// How far the bytes of an image lie above zero, from its normalised reals.
+  /// How far the bytes of an image lie above zero, from its normalised reals: whole grey levels, ties to even.
+  ///
+  /// A level is `1 / (255 · deviation)`; a byte is within 0…255; what is not a number counts as 0.
   private func levels(_ input: [Float]) -> [Float] {
-    let preprocessing = program.preprocessing
-    let (units, zero, channels) = (preprocessing.units, preprocessing.zero ?? [], preprocessing.channels)
+    let (deviation, zero) = (program.preprocessing.deviation, program.preprocessing.zero ?? [])
     return input.enumerated().map { index, x in
-      Preprocessing.grayLevels(of: x, unit: units[index % channels], zero: zero[index % channels])
+      let channel = index % program.input.channels
+      let level = (x / (1 / (255 * deviation[channel]))).rounded(.toNearestOrEven)
+      if level.isNaN { return 0 }
+      let byte = min(255, max(0, level + Float(zero[channel])))
+      return byte - Float(zero[channel])
     }
   }
 
