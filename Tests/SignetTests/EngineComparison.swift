@@ -100,26 +100,29 @@ struct EngineComparison {
     _ plan: Plan, _ step: Int, _ memory: StepMemory, _ values: [[Interpreter.Value]], _ crew: Crew,
     _ place: String
   ) {
-    guard let packed = plan.steps[step].packed else { return }
+    let (packed, ofPixels) = (plan.steps[step].packed, plan.steps[step].ofPixels)
+    guard packed != nil || ofPixels != nil else { return }
     let index = (0...plan.completed[step]).last {
-      model.program.nodes[$0].kind == .binaryConvolution
+      model.program.nodes[$0].kind == (packed == nil ? .pixelConvolution : .binaryConvolution)
     }
-    guard let index, case .reals(_, let unit?, let bound) = model.program.nodes[index].output else {
-      Issue.record("\(comment): a packed convolution without its operator, \(place)")
+    guard let index, case .reals(let shape, let unit?, let bound) = model.program.nodes[index].output else {
+      Issue.record("\(comment): a convolution on integers without its operator, \(place)")
       return
     }
-    let count = packed.window.outPixels * packed.filters
-    var found = [Int32](repeating: 0, count: values.count * count)
+    var found = [Int32](repeating: .min, count: values.count * shape.count)
     found.withUnsafeMutableBufferPointer { found in
       guard let to = found.baseAddress else { return }
-      packed.run(memory.codes, images: values.count, to: .accumulators(to), on: crew)
+      packed?.run(memory.codes, images: values.count, to: .accumulators(to), on: crew)
+      ofPixels?.run(memory.pixels, images: values.count, to: .accumulators(to), on: crew)
     }
     let expected = values.flatMap { values -> [Int32] in
       guard case .reals(let reals) = values[index] else { return [] }
       return reals.map { Int32($0 / unit) }
     }
     expectEqual(found, expected, "\(comment): accumulators, \(place)")
-    #expect(packed.bound == bound && found.allSatisfy { abs($0) <= bound }, "\(comment): bound, \(place)")
+    #expect(
+      (packed?.bound ?? bound) == bound && found.allSatisfy { abs($0) <= bound },
+      "\(comment): bound, \(place)")
   }
 
   /// Groups of the next binary convolution, whose layout codes are kept in.

@@ -14,9 +14,9 @@ package struct Plan: Sendable {
 
   /// Compiles a checked program for one instruction set.
   ///
-  /// `pixel_convolution threshold (max_pool)` and `pixel_convolution (affine) (prelu) (max_pool) (affine) binarize`,
-  /// `convolution (prelu)`, `(affine) binarize`, `binary_convolution threshold (max_pool)` and
-  /// `binary_convolution (prelu) (max_pool) (affine) binarize` become one step each, and a second one for the pool.
+  /// A convolution on integers with `threshold (max_pool)` or `(affine) (prelu) (max_pool) (affine) binarize`,
+  /// `pixel_convolution (affine) (prelu)`, `convolution (prelu)` and `(affine) binarize` become one step each, and a
+  /// second one for the pool. The first affine is taken in where sums are in units of 1.
   package init(_ program: Program, kernels: sk_kernels) {
     var compiler = PlanCompiler(
       nodes: program.nodes, preprocessing: program.preprocessing, kernels: kernels)

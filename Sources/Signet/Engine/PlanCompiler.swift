@@ -96,12 +96,10 @@ struct PlanCompiler {
   private mutating func compilePixelConvolution(
     _ node: Program.Node, _ window: Window, _ groups: Int, _ weight: [Int8]
   ) {
-    guard case .pixels(_, let zero) = node.input, case .reals(let shape, _, let bound) = node.output else {
-      return
-    }
+    guard case .pixels(_, let zero) = node.input else { return }
     let input = PixelInput(window: window, preprocessing: preprocessing, zero: zero)
-    let filters = shape.channels
-    let ending = PixelEnding(nodes, behind: next, filters: filters, bound: bound)
+    pixels = input
+    let filters = node.output.shape.channels
     func convolution(_ parts: [ConvolutionBlocks]?) -> PixelConvolution? {
       // Groups become weights of 0, so that all filters are one part.
       (parts?.first).map {
@@ -109,30 +107,28 @@ struct PlanCompiler {
           window: window, groups: groups, weights: weight, filters: filters, input: input, part: $0)
       }
     }
-    switch ending.result {
-    case .reals(let scale, let shift, let slope):
+    guard let ending = BitEnding(nodes, behind: next) else {
+      let ending = RealEnding(nodes, behind: next)
       guard let convolution = convolution(ConvolutionBlocks.plain(filters: filters, groups: 1)) else {
         return
       }
       steps.append(
         PixelsToReals(
           name: node.name, convolution: convolution,
-          table: convolution.realTable(scale: scale, shift: shift, slope: slope)))
-    case .bits(let intervals, let planes, let pool, let inverted):
-      let layout = layoutWanted(after: ending.index, channels: filters)
-      guard
-        let convolution = convolution(
-          ConvolutionBlocks.packed(filters: filters, groups: 1, layout: layout))
-      else { return }
-      steps.append(
-        PixelsToCodes(
-          name: node.name, convolution: convolution, table: convolution.levelTable(intervals, planes: planes),
-          layout: layout, givesLevels: pool != nil))
-      if let pool {
-        appendPool(pool, planes: planes, inverted: inverted, layout: layout, in: next...ending.index)
-      }
+          table: convolution.realTable(scale: ending.scale, shift: ending.shift, slope: ending.slope)))
+      next = ending.index
+      return
     }
-    pixels = input
+    let layout = layoutWanted(after: ending.index, channels: filters)
+    guard
+      let convolution = convolution(ConvolutionBlocks.packed(filters: filters, groups: 1, layout: layout))
+    else { return }
+    steps.append(
+      PixelsToCodes(
+        name: node.name, convolution: convolution,
+        table: convolution.levelTable(ending.intervals, planes: ending.planes),
+        layout: layout, givesLevels: ending.pool != nil))
+    appendPool(of: ending, layout: layout)
     next = ending.index
   }
 
@@ -148,13 +144,14 @@ struct PlanCompiler {
           shift: shift.isEmpty ? Array(repeating: 0, count: channels) : shift, betas: betas)))
   }
 
-  /// The pool among the operators that a convolution took in.
-  private mutating func appendPool(
-    _ window: Window, planes: Int, inverted: [Bool], layout: CodeLayout, in taken: ClosedRange<Int>
-  ) {
-    let node = nodes[taken].first(where: \.isPool)
+  /// The pool among the operators that the convolution at hand took in, if there is one.
+  private mutating func appendPool(of ending: BitEnding, layout: CodeLayout) {
+    guard let window = ending.pool else { return }
+    let node = nodes[next...ending.index].first(where: \.isPool)
     steps.append(
-      LevelPool(name: node?.name ?? "", window: window, planes: planes, inverted: inverted, layout: layout))
+      LevelPool(
+        name: node?.name ?? "", window: window, planes: ending.planes, inverted: ending.inverted,
+        layout: layout))
   }
 
   private mutating func compileBinaryConvolution(
@@ -170,16 +167,14 @@ struct PlanCompiler {
         parts: parts,
         inputChannels: shape.channels, kernels: kernels)
     }
-    guard
-      let (ending, intervals, planes, poolWindow, inverted) = ending(of: node, filters: filters, unit: unit)
-    else {
+    guard let ending = BitEnding(nodes, behind: next) else {
       steps.append(
         BinaryToReals(
           name: node.name, convolution: packed(ConvolutionBlocks.plain(filters: filters, groups: groups)),
           unit: unit))
       return
     }
-    let wanted = layoutWanted(after: ending, channels: filters)
+    let wanted = layoutWanted(after: ending.index, channels: filters)
     let own = CodeLayout(channels: filters, groups: groups)
     let fitting = ConvolutionBlocks.packed(filters: filters, groups: groups, layout: wanted)
     let layout = fitting == nil ? own : wanted
@@ -187,17 +182,16 @@ struct PlanCompiler {
       fitting ?? ConvolutionBlocks.packed(filters: filters, groups: groups, layout: own) ?? [])
     steps.append(
       BinaryToCodes(
-        name: node.name, convolution: convolution, table: convolution.levelTable(intervals, planes: planes),
-        layout: layout, givesLevels: poolWindow != nil))
-    if let poolWindow {
-      appendPool(poolWindow, planes: planes, inverted: inverted, layout: layout, in: next...ending)
-    }
+        name: node.name, convolution: convolution,
+        table: convolution.levelTable(ending.intervals, planes: ending.planes), layout: layout,
+        givesLevels: ending.pool != nil))
+    appendPool(of: ending, layout: layout)
     if layout != wanted {
       steps.append(
         Relayout(
-          name: node.name, pixels: nodes[ending].output.shape.pixels, planes: planes, from: layout, to: wanted
-        ))
+          name: node.name, pixels: nodes[ending.index].output.shape.pixels, planes: ending.planes,
+          from: layout, to: wanted))
     }
-    next = ending
+    next = ending.index
   }
 }

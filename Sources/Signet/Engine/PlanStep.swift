@@ -8,12 +8,15 @@ package protocol PlanStep: Sendable {
   var outputBytes: Int { get }
   /// The convolution on bits, if the step has one: its accumulators can be asked for.
   var packed: PackedConvolution? { get }
+  /// The convolution of bytes, if the step has one: its accumulators can be asked for.
+  var ofPixels: PixelConvolution? { get }
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew)
 }
 
 extension PlanStep {
   package var packed: PackedConvolution? { nil }
+  package var ofPixels: PixelConvolution? { nil }
 }
 
 /// Where a step reads and writes.

@@ -177,8 +177,8 @@ package struct PackedConvolution: Sendable {
   package func run(
     _ codes: UnsafePointer<UInt32>, images: Int, to destination: Destination, on crew: Crew
   ) {
-    // The panels must outlive the kernels' use of their pointers.
-    defer { withExtendedLifetime(self) {} }
+    // The panels and the table must outlive the kernels' use of their pointers.
+    defer { withExtendedLifetime((self, destination)) {} }
     for group in 0..<groups {
       blockTables[group].pointer.withMemoryRebound(to: sk_block.self, capacity: parts[group].blocks.count) {
         blocks in

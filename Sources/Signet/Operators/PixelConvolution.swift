@@ -102,7 +102,7 @@ package struct PixelConvolution: Sendable {
   package func run(
     _ pixels: UnsafePointer<UInt8>, images: Int, to destination: Destination, on crew: Crew
   ) {
-    // The panels must outlive the kernels' use of their pointers.
+    // The panels and the table must outlive the kernels' use of their pointers.
     defer { withExtendedLifetime((self, destination)) {} }
     var padded = window.cValue
     (padded.in_height, padded.in_width) = (Int32(input.rows), Int32(input.rowBytes / input.image.channels))

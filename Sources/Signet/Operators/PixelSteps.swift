@@ -9,6 +9,7 @@ struct PixelsToCodes: PlanStep {
   /// Whether a pool follows, which reads levels.
   let givesLevels: Bool
 
+  var ofPixels: PixelConvolution? { convolution }
   var outputBytes: Int {
     convolution.window.outPixels * (givesLevels ? table.levels : table.planes) * layout.words * 4
   }
@@ -26,6 +27,7 @@ struct PixelsToReals: PlanStep {
   let convolution: PixelConvolution
   let table: PixelConvolution.RealTable
 
+  var ofPixels: PixelConvolution? { convolution }
   var outputBytes: Int { convolution.window.outPixels * convolution.filters * 4 }
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew) {
