@@ -121,9 +121,11 @@ static void binary_convolution(const sk_kernels *a, const sk_kernels *b) {
   const int in_shorts = !deep && below(12) == 0;
   const sk_window pixelwise = {2, 3, 2, 3, 1, 1, 1, 1, 0, 0}, padded = {3, 4, 4, 4, 2, 3, 1, 1, 1, 1};
   const sk_window w = deep ? pixelwise : !in_shorts ? random_window(0) : below(2) ? pixelwise : padded;
-  const uint32_t images = 1 + below(3), planes = in_shorts ? 1 : 1 + below(4), out_planes = in_shorts ? 1 : 1 + below(4);
+  const uint32_t images = 1 + below(3);
+  const uint32_t planes = in_shorts ? 1 : 1 + below(4), out_planes = in_shorts ? 1 : 1 + below(4);
   const size_t taps = (size_t)(w.kernel_height * w.kernel_width);
-  const uint32_t depth = deep ? 2040 + below(30) : in_shorts ? (175 + below(337)) / (uint32_t)taps : (random_size() + 31) / 32;
+  const uint32_t short_depth = (175 + below(337)) / (uint32_t)taps;
+  const uint32_t depth = deep ? 2040 + below(30) : in_shorts ? short_depth : (random_size() + 31) / 32;
   const uint32_t filters = random_size();
   const size_t pixels = images * (size_t)(w.out_height * w.out_width);
   const int32_t weights[4] = {planes == 1 ? 1 : 7, 4, 2, 1};
