@@ -214,7 +214,9 @@ static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
   const size_t pixels = images * (size_t)(w.out_height * w.out_width);
   sk_block blocks[16];
   sk_float_convolution c = {.window = w, .channels = channels, .blocks = blocks};
-  c.block_count = make_blocks(blocks, filters, 0);
+  // Half of them write codes instead of reals.
+  const int coded = (int)below(2);
+  c.block_count = make_blocks(blocks, filters, coded);
   c.pixel_stride = channels + below(3);
   c.output_stride = filters + below(3);
   float *input = reals((size_t)images * (size_t)(w.in_height * w.in_width) * c.pixel_stride);
@@ -227,12 +229,18 @@ static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
   c.stream = taps * channels * 16;
   c.bias = bias;
   c.slope = below(2) ? slope : 0;
+  float *scale = reals(c.block_count * 16), *shift = reals(c.block_count * 16);
+  const float betas[4] = {1, 0.5f, 0.25f, 0.375f};
+  sk_codes codes = {.scale = scale, .shift = shift, .betas = betas, .planes = 1 + below(4), .plane_stride = c.block_count};
+  codes.pixel_stride = codes.planes * codes.plane_stride;
+  if (coded) c.codes = &codes;
   const void **scratch = zeroed(SK_SCRATCH_POINTERS + taps * SK_MAX_ROWS, sizeof(void *));
-  const size_t bytes = pixels * c.output_stride * 4;
+  const size_t bytes = coded ? pixels * codes.pixel_stride * 2 : pixels * c.output_stride * 4;
   float *results[2];
   for (int i = 0; i < 2; ++i) {
     results[i] = zeroed(bytes, 1);
-    c.output = results[i];
+    c.output = coded ? 0 : results[i];
+    codes.output = (uint16_t *)results[i];
     const size_t cut = below((uint32_t)pixels + 1), half = below(c.block_count + 1);
     (i ? b : a)->float_convolution(&c, 0, cut, 0, half, scratch);
     (i ? b : a)->float_convolution(&c, cut, pixels, 0, half, scratch);
@@ -240,6 +248,7 @@ static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
   }
   expect_equal("float_convolution", results[1], results[0], bytes);
   free(results[0]), free(results[1]), free(scratch), free(input), free(panel), free(zeros), free(bias), free(slope);
+  free(scale), free(shift);
 }
 
 // The sum from its definition, as an oracle of the scalar kernel itself.

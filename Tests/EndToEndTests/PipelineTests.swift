@@ -162,7 +162,7 @@ struct PipelineTests {
     #expect(result["binary_macs"] as? Int == binary)
     let layer = try #require(layers.first { $0["name"] as? String == "convB" })
     #expect(layer["share_of_peak"] is Double && layer["mac_kind"] as? String == "binary")
-    #expect(layer["input"] as? [Int] == [6, 6, 16] && layer["output"] as? [Int] == [3, 3, 40])
+    #expect(layer["input"] as? [Int] == [6, 6, 16] && layer["output"] as? [Int] == [6, 6, 40])
     #expect(layer["kernel"] as? [Int] == [3, 3] && layer["stride"] as? [Int] == [1, 1])
     #expect(layer["groups"] as? Int == 1 && layer["binarizations"] as? Int == 2)
   }

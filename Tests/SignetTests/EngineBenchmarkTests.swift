@@ -36,7 +36,7 @@ struct EngineBenchmarkTests {
     #expect(convolutions[0].count(of: .binary) == 0)
     #expect(convolutions[1].count(of: .binary) == 2 * (6 * 10 * 40 * 9 * 12))
     #expect(convolutions[2].count(of: .binary) == 3 * 5 * 7 * 40)
-    #expect(convolutions[0].kinds == [.convolution, .prelu])
+    #expect(convolutions[0].kinds == [.convolution, .prelu, .affine, .binarize])
     #expect(convolutions[1].kinds == [.binaryConvolution, .threshold])
     // A pool's time is its own.
     let pool = try #require(steps.first { $0.kinds == [.maxPool] })

@@ -43,7 +43,8 @@ struct EngineRandomModelTests {
       }
     }
     var wanted = [
-      "RealConvolutionStep", "EncodeStep", "Relayout", "ActivationStep", "AffineStep", "MaxPoolStep",
+      "RealConvolutionStep", "RealToCodes", "EncodeStep", "Relayout", "ActivationStep", "AffineStep",
+      "MaxPoolStep",
       "AveragePoolStep", "ScaleStep",
     ]
     for planes in 1...4 {

@@ -4,6 +4,19 @@
 // fused multiply-add for each tap and channel in a fixed order. The order of an output's sum does not depend on
 // the tile, so neither does its value.
 
+// A vector of a tile as codes: the same operations as the kernel that encodes reals from memory.
+SK_INLINE void SK_NAME(encode_lanes)(const sk_codes *e, sk_f32 value, size_t lane, const sk_block *block, size_t pixel) {
+  const uint16_t used = (uint16_t)((1u << block->count) - 1);
+  uint16_t *codes = e->output + pixel * e->pixel_stride + block->position;
+  sk_f32 z = SK_FMA(SK_LOAD_F32(e->scale + lane), value, SK_LOAD_F32(e->shift + lane));
+  for (uint32_t m = 0; m < e->planes; ++m) {
+    const sk_i32 positive = z >= 0.0f;
+    codes[m * e->plane_stride] = SK_BITS(positive) & used;
+    const sk_f32 beta = (sk_f32)e->betas[m];
+    z = SK_SELECT(positive, z - beta, z + beta);
+  }
+}
+
 #define SK_FLOAT_TILE(ROWS, VECTORS)                                                                                   \
   static __attribute__((noinline)) void SK_NAME(float_tile_##ROWS##x##VECTORS)(                                        \
       const sk_float_convolution *c, const SK_NAME(tile) *tile, size_t block) {                                        \
@@ -32,7 +45,11 @@
         if (c->slope) {                                                                                                \
           value = SK_SELECT(value >= 0, value, SK_LOAD_F32(c->slope + (block + v) * SK_LANES) * value);                \
         }                                                                                                              \
-        SK_NAME(store_lanes)(c->output + (tile->pixel + r) * c->output_stride + to->channel, &value, to->count);       \
+        if (c->codes) {                                                                                                \
+          SK_NAME(encode_lanes)(c->codes, value, (block + v) * SK_LANES, to, tile->pixel + r);                         \
+        } else {                                                                                                       \
+          SK_NAME(store_lanes)(c->output + (tile->pixel + r) * c->output_stride + to->channel, &value, to->count);     \
+        }                                                                                                              \
       }                                                                                                                \
     }                                                                                                                  \
   }

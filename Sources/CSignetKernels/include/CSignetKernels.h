@@ -98,6 +98,17 @@ typedef struct sk_binary_convolution {
   sk_output output;
 } sk_binary_convolution;
 
+/// How reals become residual codes: z = fma(scale, v, shift), then plane by plane the sign of what is left.
+typedef struct sk_codes {
+  const float *scale;   ///< [blocks * 16]
+  const float *shift;   ///< [blocks * 16]
+  const float *betas;   ///< [planes], subtracted after each plane
+  uint32_t planes;
+  uint32_t pixel_stride;  ///< halves
+  uint32_t plane_stride;  ///< halves
+  uint16_t *output;
+} sk_codes;
+
 /// A convolution of reals: one group of channels, with an optional bias and slope for negative results.
 ///
 /// v = bias[c]; v = fma(x, w, v) over taps in row-major order, then channels; taps outside the image count as
@@ -114,8 +125,9 @@ typedef struct sk_float_convolution {
   uint32_t block_count;
   const float *bias;              ///< [block_count * 16]
   const float *_Nullable slope;   ///< [block_count * 16], or null for no activation function
-  float *output;                  ///< [pixel][output_stride]
+  float *_Nullable output;        ///< [pixel][output_stride], unless codes are written
   uint32_t output_stride;
+  const sk_codes *_Nullable codes;
 } sk_float_convolution;
 
 /// A convolution of 8-bit pixels with 8-bit weights.

@@ -76,21 +76,45 @@ struct PlanCompiler {
     _ node: Program.Node, _ window: Window, _ groups: Int, _ weight: [Float], _ bias: [Float]
   ) {
     var slope: [Float]?
-    var name = node.name
     if case .activation(let slopes)? = operation(at: next + 1) {
       slope = slopes
-      name = node.name
       next += 1
     }
+    let (encoder, last) = encoder(after: next, channels: bias.count)
     weight.withUnsafeBufferPointer { weights in
       guard let base = weights.baseAddress else { return }
-      steps.append(
-        RealConvolutionStep(
-          name: name,
-          convolution: RealConvolution(
-            window: window, filters: bias.count, groups: groups, inputChannels: node.input.shape.channels,
-            weights: base, bias: bias, slope: slope)))
+      let convolution = RealConvolution(
+        window: window, filters: bias.count, groups: groups, inputChannels: node.input.shape.channels,
+        weights: base, bias: bias, slope: slope, encoder: encoder)
+      if let encoder, convolution.writesCodes {
+        steps.append(
+          RealToCodes(
+            name: node.name, convolution: convolution, layout: encoder.layout, planes: encoder.betas.count))
+        next = last
+      } else {
+        steps.append(RealConvolutionStep(name: node.name, convolution: convolution))
+      }
     }
+  }
+
+  /// The `(affine) binarize` behind an operator, if it is there, and its last operator's index.
+  private func encoder(after index: Int, channels: Int) -> (BitEncoder?, last: Int) {
+    var (scale, shift, last) = ([Float](), [Float](), index + 1)
+    if case .affine(let scales, let shifts)? = operation(at: last) {
+      (scale, shift, last) = (scales, shifts, last + 1)
+    }
+    guard case .binarize(let betas)? = operation(at: last) else { return (nil, index) }
+    return (encoder(at: last, channels: channels, scale: scale, shift: shift, betas: betas), last)
+  }
+
+  /// A `binarize` as an encoder for its reader; an empty scale and shift stand for none.
+  private func encoder(
+    at index: Int, channels: Int, scale: [Float], shift: [Float], betas: [Float]
+  ) -> BitEncoder {
+    BitEncoder(
+      layout: layoutWanted(after: index, channels: channels),
+      scale: scale.isEmpty ? Array(repeating: 1, count: channels) : scale,
+      shift: shift.isEmpty ? Array(repeating: 0, count: channels) : shift, betas: betas)
   }
 
   private mutating func compilePixelConvolution(
@@ -134,14 +158,10 @@ struct PlanCompiler {
 
   private mutating func compileEncoder(_ node: Program.Node, scale: [Float], shift: [Float], betas: [Float]) {
     let shape = node.input.shape
-    let channels = shape.channels
     steps.append(
       EncodeStep(
         name: node.name, pixels: shape.pixels,
-        encoder: BitEncoder(
-          layout: layoutWanted(after: next, channels: channels),
-          scale: scale.isEmpty ? Array(repeating: 1, count: channels) : scale,
-          shift: shift.isEmpty ? Array(repeating: 0, count: channels) : shift, betas: betas)))
+        encoder: encoder(at: next, channels: shape.channels, scale: scale, shift: shift, betas: betas)))
   }
 
   /// The pool among the operators that the convolution at hand took in, if there is one.

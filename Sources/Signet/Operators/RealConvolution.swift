@@ -16,11 +16,20 @@ package struct RealConvolution: Sendable {
   private let biases: [AlignedBuffer<Float>]
   private let slopes: [AlignedBuffer<Float>]?
   private let zeros: AlignedBuffer<Float>
+  private let codes: Codes?
+
+  /// What turns the results into bits, spread over the lanes of each group.
+  private struct Codes {
+    let layout: CodeLayout
+    let scale: [AlignedBuffer<Float>]
+    let shift: [AlignedBuffer<Float>]
+    let betas: AlignedBuffer<Float>
+  }
 
   package init(
     window: Window, filters: Int, groups: Int, inputChannels: Int, weights: UnsafePointer<Float>,
     bias: [Float],
-    slope: [Float]?
+    slope: [Float]?, encoder: BitEncoder? = nil
   ) {
     self.window = window
     self.filters = filters
@@ -28,8 +37,21 @@ package struct RealConvolution: Sendable {
     self.inputChannels = inputChannels
     let channels = inputChannels / groups
     let depth = window.taps * channels
-    let parts = ConvolutionBlocks.plain(filters: filters, groups: groups)
+    // Bits in another layout than the reader's are left to a pass of their own; see ``writesCodes``.
+    let packed = encoder.flatMap {
+      ConvolutionBlocks.packed(filters: filters, groups: groups, layout: $0.layout)
+    }
+    let parts = packed ?? ConvolutionBlocks.plain(filters: filters, groups: groups)
     self.parts = parts
+    codes =
+      packed == nil
+      ? nil
+      : encoder.map { encoder in
+        Codes(
+          layout: encoder.layout, scale: parts.map { AlignedBuffer($0.spread(encoder.scale, filler: 0)) },
+          shift: parts.map { AlignedBuffer($0.spread(encoder.shift, filler: 0)) },
+          betas: AlignedBuffer(encoder.betas))
+      }
     zeros = AlignedBuffer(count: window.kernelWidth * inputChannels)
     panels = parts.map { part in
       let panel = AlignedBuffer<Float>(count: part.blocks.count * depth * 16)
@@ -46,8 +68,12 @@ package struct RealConvolution: Sendable {
     slopes = slope.map { slope in parts.map { AlignedBuffer($0.spread(slope, filler: 0)) } }
   }
 
+  /// Whether the results are bits: an encoder was given, and its layout fits the groups.
+  package var writesCodes: Bool { codes != nil }
+
+  /// Writes reals, or bits if it ``writesCodes``.
   package func run(
-    _ reals: UnsafePointer<Float>, images: Int, to output: UnsafeMutablePointer<Float>, on crew: Crew
+    _ reals: UnsafePointer<Float>, images: Int, to output: UnsafeMutableRawPointer, on crew: Crew
   ) {
     // The panels must outlive the kernels' use of their pointers.
     defer { withExtendedLifetime(self) {} }
@@ -55,19 +81,38 @@ package struct RealConvolution: Sendable {
       parts[group].blocks.withUnsafeBufferPointer { blocks in
         guard let blockTable = blocks.baseAddress else { return }
         let channels = inputChannels / groups
-        let call = sk_float_convolution(
+        let halves = codes.map { UInt32($0.layout.words * 2) } ?? 0
+        let encoding = codes.map {
+          sk_codes(
+            scale: $0.scale[group].pointer, shift: $0.shift[group].pointer, betas: $0.betas.pointer,
+            planes: UInt32($0.betas.count), pixel_stride: halves * UInt32($0.betas.count),
+            plane_stride: halves, output: output.assumingMemoryBound(to: UInt16.self))
+        }
+        var call = sk_float_convolution(
           window: window.cValue, input: reals + group * channels, zeros: zeros.pointer,
           pixel_stride: UInt32(inputChannels), channels: UInt32(channels), panel: panels[group].pointer,
           stream: window.taps * channels * 16, blocks: blockTable, block_count: UInt32(blocks.count),
-          bias: biases[group].pointer,
-          slope: slopes?[group].pointer, output: output, output_stride: UInt32(filters))
-        withUnsafePointer(to: call) { call in
-          crew.runTiles(pixels: images * window.outPixels, blocks: blocks.count) { pixels, blocks, worker in
-            crew.kernels.float_convolution(
-              call, pixels.lowerBound, pixels.upperBound, blocks.lowerBound, blocks.upperBound,
-              crew.scratch(worker, taps: window.taps))
+          bias: biases[group].pointer, slope: slopes?[group].pointer,
+          output: encoding == nil ? output.assumingMemoryBound(to: Float.self) : nil,
+          output_stride: UInt32(filters), codes: nil)
+        if let encoding {
+          withUnsafePointer(to: encoding) { encoding in
+            call.codes = encoding
+            run(call, pixels: images * window.outPixels, blocks: blocks.count, on: crew)
           }
+        } else {
+          run(call, pixels: images * window.outPixels, blocks: blocks.count, on: crew)
         }
+      }
+    }
+  }
+
+  private func run(_ call: sk_float_convolution, pixels: Int, blocks: Int, on crew: Crew) {
+    withUnsafePointer(to: call) { call in
+      crew.runTiles(pixels: pixels, blocks: blocks) { pixels, blocks, worker in
+        crew.kernels.float_convolution(
+          call, pixels.lowerBound, pixels.upperBound, blocks.lowerBound, blocks.upperBound,
+          crew.scratch(worker, taps: window.taps))
       }
     }
   }

@@ -14,6 +14,20 @@ struct RealConvolutionStep: PlanStep {
   }
 }
 
+/// Convolution of reals whose results become bits in the same pass.
+struct RealToCodes: PlanStep {
+  let name: String
+  let convolution: RealConvolution
+  let layout: CodeLayout
+  let planes: Int
+
+  var outputBytes: Int { convolution.window.outPixels * planes * layout.words * 4 }
+
+  func run(_ memory: StepMemory, images: Int, on crew: Crew) {
+    convolution.run(memory.reals, images: images, to: memory.output, on: crew)
+  }
+}
+
 /// BatchNorm and binarization of reals.
 struct EncodeStep: PlanStep {
   let name: String
