@@ -5,12 +5,16 @@
 #include "include/CSignetKernels.h"
 
 extern const sk_kernels sk_kernels__scalar;
+extern const sk_gradients sk_gradients__scalar;
 
 #if defined(__x86_64__)
 #include <cpuid.h>
 
 extern const sk_kernels sk_kernels__avx2;
 extern const sk_kernels sk_kernels__avx512;
+extern const sk_gradients sk_gradients__avx2;
+extern const sk_gradients sk_gradients__avx512;
+extern const sk_gradients sk_gradients__avx512_bf16;
 
 // The operating system must save the registers as well: XCR0 bits 1-2 for ymm, and 5-7 for zmm.
 static uint64_t saved_registers(void) {
@@ -35,8 +39,14 @@ static int has_avx512(void) {
   const unsigned counted = bit_AVX512VPOPCNTDQ | bit_AVX512VNNI;
   return (ebx & needed) == needed && (ecx & counted) == counted && (saved_registers() & 0xE6) == 0xE6;
 }
+
+static int has_avx512_bf16(void) {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return has_avx512() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & bit_AVX512BF16);
+}
 #elif defined(__aarch64__)
 extern const sk_kernels sk_kernels__neon;
+extern const sk_gradients sk_gradients__neon;
 #endif
 
 const sk_kernels *sk_kernels_for(sk_isa isa) {
@@ -64,4 +74,34 @@ const sk_kernels *sk_kernels_for(sk_isa isa) {
 #endif
   }
   return 0;
+}
+
+const sk_gradients *sk_gradients_for(sk_isa isa) {
+  if (!sk_kernels_for(isa)) return 0;
+  switch (isa) {
+    case SK_ISA_SCALAR:
+      return &sk_gradients__scalar;
+#if defined(__x86_64__)
+    case SK_ISA_AVX2:
+      return &sk_gradients__avx2;
+    case SK_ISA_AVX512:
+      return has_avx512_bf16() ? &sk_gradients__avx512_bf16 : &sk_gradients__avx512;
+#elif defined(__aarch64__)
+    case SK_ISA_NEON:
+      return &sk_gradients__neon;
+#endif
+    default:
+      return 0;
+  }
+}
+
+size_t sk_gradient_scratch_bytes(size_t filters) {
+  const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
+  const size_t vector = SK_LANES * 4, widest = 4;
+  const size_t panel = SK_GRADIENT_STEPS * widest * vector;
+  const size_t block = tiles * SK_GRADIENT_ROWS * widest * vector;
+  const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
+  const size_t weights = 4 * SK_GRADIENT_STEPS * sizeof(void *) + sums + 2 * SK_GRADIENT_STEPS * SK_GRADIENT_REALS * 4;
+  const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 8 + widest * vector) + 64;
+  return panel + (weights > inputs ? weights : inputs);
 }

@@ -22,11 +22,17 @@ typedef float sk_f32 __attribute__((ext_vector_type(16)));
 typedef int32_t sk_i32 __attribute__((ext_vector_type(16)));
 typedef uint32_t sk_u32 __attribute__((ext_vector_type(16)));
 typedef _Bool sk_bool __attribute__((ext_vector_type(16)));
+typedef int8_t sk_i8 __attribute__((ext_vector_type(16)));
+typedef int16_t sk_i16 __attribute__((ext_vector_type(16)));
+typedef uint16_t sk_u16 __attribute__((ext_vector_type(16)));
 
 // The same vectors at any address.
 typedef float sk_f32_at __attribute__((ext_vector_type(16), aligned(4)));
 typedef int32_t sk_i32_at __attribute__((ext_vector_type(16), aligned(4)));
 typedef uint32_t sk_u32_at __attribute__((ext_vector_type(16), aligned(4)));
+typedef int16_t sk_i16_at __attribute__((ext_vector_type(16), aligned(2)));
+typedef uint16_t sk_u16_at __attribute__((ext_vector_type(16), aligned(2)));
+typedef uint32_t sk_word_at __attribute__((aligned(1)));
 
 #define SK_LOAD_F32(p) (*(const sk_f32_at *)(p))
 #define SK_LOAD_I32(p) (*(const sk_i32_at *)(p))

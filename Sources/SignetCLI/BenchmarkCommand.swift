@@ -28,8 +28,29 @@ struct BenchmarkCommand: ParsableCommand {
     help: "Runs of which the median is taken; as many as take a second, and at least 10, if not given.")
   var runs: Int?
 
+  @Flag(help: "Time whole training steps of an untrained network instead: forward, backward, Adam.")
+  var training = false
+
+  @Option(
+    help:
+      "With --training: what gradients of binary layers are computed with, \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); \(RunConfiguration.defaultPrecision.rawValue) if not given."
+  )
+  var precision: Precision?
+
+  @Option(
+    help:
+      "With --training: a file for the first step's input, labels, logits, parameters and gradients (safetensors)."
+  )
+  var saveStep: String?
+
   func validate() throws {
     try network.validate(beside: model)
+    guard training || (precision == nil && saveStep == nil) else {
+      throw ValidationError("--precision and --save-step go with --training")
+    }
+    if training, model != nil {
+      throw ValidationError("--training takes --network NAME; a model file can't be trained")
+    }
     guard (1...65536).contains(batch) else {
       throw ValidationError("--batch \(batch): give a number from 1 to 65536")
     }
@@ -42,11 +63,25 @@ struct BenchmarkCommand: ParsableCommand {
     if let objection = BuildConfiguration.current.objectionToTiming {
       throw DebugBuild(description: objection)
     }
+    if training {
+      try timeTraining()
+      return
+    }
     let compact =
       try model.map { try CompactModel(path: $0) }
       ?? CompactModel(bytes: network.untrainedModel(), path: "the untrained model")
     let engine = try Engine(compact, crew: threads.crew(), batch: batch)
     let report = BenchmarkReport(engine, EngineBenchmark(engine, effort: BenchmarkEffort(runs: runs)))
+    try output.print(report) { report.show() }
+  }
+
+  private func timeTraining() throws {
+    let configuration = try network.untrainedRun(
+      batch: batch, precision: precision ?? RunConfiguration.defaultPrecision)
+    let crew = try threads.crew()
+    if let saveStep { try StepRecord(configuration, crew: crew).write(to: saveStep) }
+    let benchmark = try TrainingBenchmark(configuration, crew: crew, effort: BenchmarkEffort(runs: runs))
+    let report = TrainingBenchmarkReport(configuration, benchmark, crew: crew)
     try output.print(report) { report.show() }
   }
 }

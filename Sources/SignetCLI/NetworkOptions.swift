@@ -8,6 +8,7 @@ extension Method.Activation: ExpressibleByArgument {}
 extension Method.LastLayer: ExpressibleByArgument {}
 extension Method.FirstLayer: ExpressibleByArgument {}
 extension ScheduleKind: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 extension Regularizer: ExpressibleByArgument {
   package init?(argument: String) {
     guard let regularizer = try? Regularizer(parsing: argument) else { return nil }
@@ -119,17 +120,28 @@ struct NetworkOptions: ParsableArguments {
 
   /// The compact model of the network with its initial weights.
   func untrainedModel() throws -> [UInt8] {
+    let configuration = try untrainedRun()
+    return try configuration.initialNetwork().compactModel(
+      name: configuration.network.name, method: configuration.method.name,
+      preprocessing: configuration.preprocessing, classNames: [])
+  }
+
+  /// A run of the network that has not begun.
+  func untrainedRun(batch: Int = 1, precision: Precision? = nil) throws -> RunConfiguration {
     let file = try NetworkFile(network ?? "")
     let sizes = input.flatMap(Self.sizes) ?? file.description.input ?? [28, 28, 1]
     let shape = FeatureShape(height: sizes[0], width: sizes[1], channels: sizes[2])
     let method = try method.applied(to: Method.named(method.method ?? Method.tang.name))
-    let layout = try file.layout(input: shape, classes: classes ?? (sizes[0] >= 224 ? 1000 : 10))
+    let classes = classes ?? (sizes[0] >= 224 ? 1000 : 10)
+    _ = try file.layout(input: shape, classes: classes)
     var preprocessing = Preprocessing(
       height: shape.height, width: shape.width, channels: shape.channels,
       mean: Array(repeating: 0.5, count: shape.channels),
       deviation: Array(repeating: 0.25, count: shape.channels))
     if method.firstLayer == .int8 { preprocessing = preprocessing.withByteZero }
-    return try Sequential(layout, method: method, seed: 0, preprocessing: preprocessing).compactModel(
-      name: layout.name, method: method.name, preprocessing: preprocessing, classNames: [])
+    return RunConfiguration(
+      data: "random", network: file.description, method: method, preprocessing: preprocessing,
+      classNames: (0..<classes).map { "class\($0)" }, epochs: 1, batchSize: batch, validation: 0, seed: 0,
+      precision: precision)
   }
 }

@@ -23,7 +23,7 @@ extension TrainCommand {
       data: spec.description, network: file.description, method: method,
       preprocessing: try Self.preprocessing(of: images, validation: validation, seed: seed, for: method),
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
-      seed: seed)
+      seed: seed, precision: precision ?? RunConfiguration.defaultPrecision)
     return (configuration, images)
   }
 
@@ -84,6 +84,7 @@ extension TrainCommand {
     try check("--batch-size", batchSize, stored.batchSize)
     try check("--validation", validation, stored.validation)
     try check("--seed", seed, stored.seed)
+    try check("--precision", precision?.rawValue, (stored.precision ?? .float32).rawValue)
   }
 
   private static func preprocessing(

@@ -47,6 +47,12 @@ struct TrainCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "What all random choices derive from; 1 if not given.")
   var seed: UInt64?
 
+  @Option(
+    help:
+      "What gradients of binary layers are computed with: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); \(RunConfiguration.defaultPrecision.rawValue) if not given."
+  )
+  var precision: Precision?
+
   @Flag(help: "Go on where the run in --output stopped; options are the run's own.")
   var resume = false
 
@@ -135,7 +141,7 @@ struct TrainCommand: ParsableCommand {
         if case .epoch(let result) = event { last = result }
       })
     do {
-      try run.run(on: ComputeContext(crew: crew))
+      try run.run(on: ComputeContext(crew: crew, precision: configuration.precision ?? .float32))
     } catch {
       // The steps up to the error tell what led to it; the error itself is what counts.
       try? log.close()

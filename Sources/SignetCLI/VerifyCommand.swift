@@ -57,7 +57,7 @@ struct VerifyCommand: ParsableCommand {
     if let images { set = set.subset(Array(0..<min(images, set.count))) }
     var batches = try InputBatches(set, preprocessing: model.preprocessing, batchSize: batchSize)
     var verification = Verification(
-      network: trainer.network, engine: engine, context: ComputeContext(crew: crew))
+      network: trainer.network, engine: engine, context: try ComputeContext(crew: crew))
     while let (inputs, labels) = batches.batch() { try verification.add(inputs, images: labels.count) }
     let result = Result(
       count: verification.images, exact: verification.isExact, sameClass: verification.sameClass,

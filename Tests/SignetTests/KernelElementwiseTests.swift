@@ -67,14 +67,25 @@ struct KernelElementwiseTests {
     }
     for table in Self.tables {
       var (first, second) = (mean, mean)
-      table.moments(x, mean, &first, &second, rows, channels)
+      withValues(x, channels: channels) { table.moments($0, mean, &first, &second, 0, rows) }
       expectSameBits(first, sum, "moments, \(table.isa)")
       expectSameBits(second, square, "moments' squares, \(table.isa)")
-      table.norm_gradient_sums(x, dz, mean, &first, &second, rows, channels)
+      withValues(x, channels: channels) { table.norm_gradient_sums($0, dz, mean, &first, &second, 0, rows) }
       expectSameBits(first, total, "norm_gradient_sums, \(table.isa)")
       expectSameBits(second, product, "norm_gradient_sums' products, \(table.isa)")
       var found = x
-      table.norm_gradient(x, dz, mean, gain, slope, offset, &found, rows, channels)
+      withValues(x, channels: channels) { values in
+        found.withUnsafeMutableBufferPointer { found in
+          withPointers(dz, mean, gain, slope, offset) { dz, mean, gain, slope, offset in
+            guard let output = found.baseAddress else { return }
+            var call = sk_norm_gradient(
+              input: values.pointee, dz: dz, mean: mean, gain: gain, tilt: slope, offset: offset,
+              kind: .float32, output: output)
+            var unused: Float = 0
+            table.norm_gradient(&call, 0, rows, &unused)
+          }
+        }
+      }
       expectSameBits(found, dx, "norm_gradient, \(table.isa)")
     }
   }
@@ -133,7 +144,9 @@ struct KernelElementwiseTests {
         .run(x, rows: rows, to: &found, mask: &foundMask, on: crew)
       expectEqual(found, codes, "encode, \(table.isa)")
       expectEqual(foundMask, mask, "encode's mask, \(table.isa)")
-      let foundMagnitude = table.residual_magnitude(x, scale, shift, betas, planes, rows, channels)
+      let foundMagnitude = withValues(x, channels: channels) {
+        table.residual_magnitude($0, scale, shift, betas, planes, 0, rows)
+      }
       #expect(foundMagnitude.bitPattern == magnitude.bitPattern, "residual_magnitude, \(table.isa)")
     }
   }

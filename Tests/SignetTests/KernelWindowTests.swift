@@ -105,15 +105,11 @@ struct KernelWindowTests {
     }
   }
 
-  @Test(arguments: channelCounts, [false, true])
-  func unpatchAddsInTapOrder(channels: Int, masked: Bool) {
+  @Test(arguments: channelCounts)
+  func unpatchAddsInTapOrder(channels: Int) {
     var random = SplitMix64(seed: UInt64(channels))
-    let layout = CodeLayout(channels: channels)
     for window in Self.windows(.down) {
       let patches = Self.reals(Self.images * window.outPixels * window.taps * channels, &random)
-      let mask = (0..<Self.images * window.inPixels * layout.words).map { _ in
-        UInt32(truncatingIfNeeded: random.next())
-      }
       let stride = channels + 2
       let untouched = [Float](repeating: 7, count: Self.images * window.inPixels * stride)
       var expected = untouched
@@ -126,29 +122,24 @@ struct KernelWindowTests {
         }
         for pixel in 0..<window.inPixels {
           for c in 0..<channels {
-            let (word, bit) = layout.position(of: c)
             let at = image * window.inPixels + pixel
-            let passes = !masked || mask[at * layout.words + word] >> UInt32(bit) & 1 == 1
             // Each tap reads a pixel for one output at most, so the order of taps is the order of the sum.
             let sum = reads[pixel].sorted { $0.tap < $1.tap }.reduce(Float(0)) {
               $0 + patches[($1.row * window.taps + $1.tap) * channels + c]
             }
-            expected[at * stride + c] = passes ? sum : 0
+            expected[at * stride + c] = sum
           }
         }
       }
       for table in Self.tables {
         var found = untouched
         patches.withUnsafeBufferPointer { patches in
-          mask.withUnsafeBufferPointer { mask in
-            found.withUnsafeMutableBufferPointer { found in
-              guard let from = patches.baseAddress, let to = found.baseAddress else { return }
-              var call = sk_unpatch(
-                window: window.cValue, patches: from, channels: UInt32(channels), output: to,
-                pixel_stride: UInt32(stride), mask: masked ? mask.baseAddress : nil,
-                mask_stride: UInt32(layout.words))
-              table.unpatch(&call, 0, Self.images)
-            }
+          found.withUnsafeMutableBufferPointer { found in
+            guard let from = patches.baseAddress, let to = found.baseAddress else { return }
+            var call = sk_unpatch(
+              window: window.cValue, patches: from, channels: UInt32(channels), output: to,
+              pixel_stride: UInt32(stride))
+            table.unpatch(&call, 0, Self.images)
           }
         }
         expectSameBits(found, expected, "\(window), \(table.isa)")
@@ -164,7 +155,7 @@ struct KernelWindowTests {
       var x = Self.reals(Self.images * window.inPixels * channels, &random)
       if withoutGreatest { for i in x.indices where i % 3 > 0 { x[i] = i % 3 == 1 ? .nan : -.infinity } }
       let dy = Self.reals(Self.images * window.outPixels * channels, &random)
-      var (y, chosen) = (dy, [UInt8](repeating: 0, count: dy.count))
+      var (y, own, chosen) = (dy, dy, [UInt8](repeating: 0, count: dy.count))
       var dx = [Float](repeating: 0, count: x.count)
       for image in 0..<Self.images {
         for position in 0..<window.outPixels {
@@ -177,28 +168,47 @@ struct KernelWindowTests {
               (best, value) = (tap, x[tap.pixel * channels + c])
             }
             let at = (image * window.outPixels + position) * channels + c
-            (y[at], chosen[at]) = (value, UInt8(best.tap))
+            (y[at], own[at], chosen[at]) = (value, x[best.pixel * channels + c], UInt8(best.tap))
             dx[best.pixel * channels + c] += dy[at]
           }
         }
       }
       for table in Self.tables {
-        var (values, taps, gradient) = (dy, [UInt8](repeating: 99, count: dy.count), x)
+        var (values, kept, taps, gradient) = (dy, dy, [UInt8](repeating: 99, count: dy.count), x)
         taps.withUnsafeMutableBufferPointer { taps in
           values.withUnsafeMutableBufferPointer { values in
             x.withUnsafeBufferPointer { x in
               guard let from = x.baseAddress, let to = values.baseAddress else { return }
               var call = sk_float_pool(
-                window: window.cValue, input: from, channels: UInt32(channels), output: to,
-                chosen: taps.baseAddress)
+                window: window.cValue, input: from, channels: UInt32(channels), output: to)
               table.float_pool(&call, 0, Self.images * window.outPixels)
+            }
+          }
+          withValues(x, channels: channels) { values in
+            kept.withUnsafeMutableBufferPointer { kept in
+              guard let to = kept.baseAddress, let taps = taps.baseAddress else { return }
+              var call = sk_value_pool(
+                window: window.cValue, input: values.pointee, output: to, chosen: taps)
+              table.value_pool(&call, 0, Self.images * window.outPixels)
             }
           }
         }
         expectSameBits(values, y, "\(window), \(table.isa)")
+        expectSameBits(kept, own, "\(window), \(table.isa), in training")
         expectEqual(taps, chosen, "\(window), \(table.isa)")
-        var shape = window.cValue
-        table.float_pool_backward(&shape, taps, dy, &gradient, channels, 0, Self.images)
+        taps.withUnsafeBufferPointer { taps in
+          dy.withUnsafeBufferPointer { dy in
+            gradient.withUnsafeMutableBufferPointer { dx in
+              guard let taps = taps.baseAddress, let dy = dy.baseAddress, let dx = dx.baseAddress else {
+                return
+              }
+              var call = sk_pool_gradient(
+                window: window.cValue, channels: UInt32(channels), kind: .float32, chosen: taps, dy: dy,
+                dx: dx)
+              table.value_pool_backward(&call, 0, Self.images * window.inPixels)
+            }
+          }
+        }
         expectSameBits(gradient, dx, "\(window), \(table.isa)")
       }
     }

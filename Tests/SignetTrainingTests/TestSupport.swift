@@ -5,8 +5,8 @@ import SignetTraining
 import Testing
 
 /// A compute context with the fastest kernels of this machine.
-func makeContext(threads: Int = 2) throws -> ComputeContext {
-  try ComputeContext(crew: Crew(table: KernelTable.chosen(), threads: threads))
+func makeContext(threads: Int = 2, precision: Precision = .float32) throws -> ComputeContext {
+  try ComputeContext(crew: Crew(table: KernelTable.chosen(), threads: threads), precision: precision)
 }
 
 /// `count` numbers, uniform in [low, high), from a seed.
@@ -20,6 +20,28 @@ extension ComputeContext {
   func random(_ images: Int, _ shape: FeatureShape, seed: UInt64, low: Float = -1, high: Float = 1) -> Tensor
   {
     tensor(images, shape, values: randomFloats(images * shape.count, seed: seed, low: low, high: high))
+  }
+}
+
+extension Layer {
+  /// The backward pass on plain tensors.
+  mutating func backward(
+    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Tensor? {
+    try backward(Gradient(dy), saved: saved, wantsInputGradient: wantsInputGradient, on: context).map {
+      context.widened($0.tensor)
+    }
+  }
+}
+
+extension Sequential {
+  /// The backward pass on plain tensors.
+  mutating func backward(
+    _ gradient: Tensor, tape: consuming Tape, wantsInputGradient: Bool = false, on context: ComputeContext
+  ) throws -> Tensor? {
+    try backward(
+      Gradient(gradient), tape: tape, wantsInputGradient: wantsInputGradient, on: context
+    ).map { context.widened($0.tensor) }
   }
 }
 

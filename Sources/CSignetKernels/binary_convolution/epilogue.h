@@ -2,15 +2,6 @@
 //
 // The end of a binary tile: popcounts become what the next layer reads.
 
-// 16 lanes, or the first `count` of them.
-SK_INLINE void SK_NAME(store_lanes)(void *to, const void *from, uint32_t count) {
-  if (count == SK_LANES) {
-    memcpy(to, from, SK_LANES * 4);
-  } else {
-    memcpy(to, from, count * 4);
-  }
-}
-
 // Writes which levels are reached, or their code. `planes` is a constant where this is inlined.
 SK_INLINE void SK_NAME(write_reached)(const uint16_t *reached, sk_output_kind kind, size_t plane_stride,
                                       uint32_t planes, uint16_t *halves) {
@@ -80,6 +71,9 @@ SK_INLINE void SK_NAME(finish_reals)(const sk_binary_convolution *c, const uint3
     const size_t at = pixel * out.pixel_stride + blocks[b].channel;
     if (out.kind == SK_OUTPUT_ACCUMULATORS) {
       SK_NAME(store_lanes)((int32_t *)out.data + at, &acc, blocks[b].count);
+    } else if (out.kind == SK_OUTPUT_SHORTS) {
+      const sk_i16 shorts = __builtin_convertvector(acc, sk_i16);
+      memcpy((int16_t *)out.data + at, &shorts, blocks[b].count * sizeof(int16_t));
     } else {
       const sk_f32 reals = __builtin_convertvector(acc, sk_f32) * out.unit;
       SK_NAME(store_lanes)((float *)out.data + at, &reals, blocks[b].count);
@@ -92,7 +86,7 @@ static __attribute__((noinline)) void SK_NAME(finish_tile)(const sk_binary_convo
                                                            size_t stride, const SK_NAME(tile) *tile,
                                                            size_t first_block, size_t count) {
   const uint32_t planes = c->planes, out_planes = c->output.planes;
-  if (c->output.kind == SK_OUTPUT_ACCUMULATORS || c->output.kind == SK_OUTPUT_REALS) {
+  if (c->output.kind != SK_OUTPUT_CODES && c->output.kind != SK_OUTPUT_LEVELS) {
     if (planes == 1) {
       SK_NAME(finish_reals)(c, counts, stride, tile, first_block, count, 1);
     } else {

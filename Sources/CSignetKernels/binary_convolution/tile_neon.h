@@ -103,7 +103,9 @@ static SK_NAME(binary_tile) *const SK_NAME(binary_tiles)[2][4] = {
 SK_INLINE size_t SK_NAME(binary_group)(const sk_binary_convolution *c, const SK_NAME(tile) *tiles, size_t count,
                                        size_t block, size_t blocks) {
   (void)blocks;
-  const int bits = c->planes == 1 && c->output.kind >= SK_OUTPUT_CODES && c->output.planes == 1;
+  const sk_output_kind kind = c->output.kind;
+  const int bits =
+      c->planes == 1 && (kind == SK_OUTPUT_CODES || kind == SK_OUTPUT_LEVELS) && c->output.planes == 1;
   for (size_t t = 0; t < count; ++t) SK_NAME(binary_tiles)[bits][tiles[t].pixels * c->planes - 1](c, tiles + t, block);
   return 1;
 }

@@ -53,7 +53,9 @@ typedef enum __attribute__((enum_extensibility(closed))) sk_output_kind {
   /// bits [pixel][planes][halves]: the residual code of the level
   SK_OUTPUT_CODES __attribute__((swift_name("codes"))) = 2,
   /// bits [pixel][levels][halves]: one plane for each level, for pooling
-  SK_OUTPUT_LEVELS __attribute__((swift_name("levels"))) = 3
+  SK_OUTPUT_LEVELS __attribute__((swift_name("levels"))) = 3,
+  /// int16 [pixel][channels]: accumulators of at most 32767
+  SK_OUTPUT_SHORTS __attribute__((swift_name("shorts"))) = 4
 } sk_output_kind;
 
 /// Where results go, and how an accumulator becomes a level.
@@ -64,7 +66,7 @@ typedef enum __attribute__((enum_extensibility(closed))) sk_output_kind {
 typedef struct sk_output {
   sk_output_kind kind;
   uint32_t planes;        ///< planes of the code, 1...SK_MAX_PLANES
-  uint32_t pixel_stride;  ///< elements (accumulators, reals) or 16-bit halves (codes, levels) between pixels
+  uint32_t pixel_stride;  ///< elements (accumulators, reals, shorts) or 16-bit halves (codes, levels) between pixels
   uint32_t plane_stride;  ///< 16-bit halves between planes
   float unit;             ///< what an accumulator of 1 stands for
   void *data;
@@ -152,10 +154,29 @@ typedef struct sk_pixel_convolution {
   sk_output output;                ///< levels are of the plain sums of p * q, in one border class; `unit` is not used
 } sk_pixel_convolution;
 
+/// What the products of a binary layer's backward pass are computed with.
+typedef enum __attribute__((enum_extensibility(closed))) sk_precision {
+  /// fp32, fused multiply-adds
+  SK_PRECISION_FLOAT32 __attribute__((swift_name("float32"))) = 0,
+  /// bfloat16 operands, fp32 sums
+  SK_PRECISION_BFLOAT16 __attribute__((swift_name("bfloat16"))) = 1,
+  /// 8-bit operands, int32 sums
+  SK_PRECISION_INT8 __attribute__((swift_name("int8"))) = 2
+} sk_precision;
+
+/// What a layer reads, [rows][channels]: reals or accumulators, through the activation function before it, if any.
+///
+/// value = x >= 0 ? x : slope[c] * x.
+typedef struct sk_values {
+  const void *data;  ///< float, or int16 if `shorts`
+  bool shorts;
+  uint32_t channels;
+  const float *_Nullable slope;  ///< [channels], or null
+} sk_values;
+
 /// Turns rows of reals into residual codes: z = fma(scale, x, shift), then plane by plane the sign of what is left.
 typedef struct sk_encode {
-  const float *input;     ///< [row][channels]
-  uint32_t channels;
+  sk_values input;
   const float *_Nullable scale;  ///< [channels], or null for z = x
   const float *_Nullable shift;  ///< [channels]
   const float *betas;     ///< [planes], subtracted after each plane
@@ -187,8 +208,39 @@ typedef struct sk_float_pool {
   const float *input;  ///< [N][in_height][in_width][channels]
   uint32_t channels;
   float *output;       ///< [pixel][channels]
-  uint8_t *_Nullable chosen;  ///< the tap of the maximum (the first one of equals), or null
 } sk_float_pool;
+
+/// Max-pool of values in training; taps outside the image are left out.
+typedef struct sk_value_pool {
+  sk_window window;
+  sk_values input;  ///< [N][in_height][in_width]
+  void *output;     ///< [pixel][channels], the input's type: what the greatest value was computed from
+  uint8_t *chosen;  ///< [pixel][channels]: the tap of the greatest value (the first one of equals)
+} sk_value_pool;
+
+/// The gradient of a max-pool's input: the sum of those whose window chose the pixel.
+typedef struct sk_pool_gradient {
+  sk_window window;
+  uint32_t channels;
+  sk_precision kind;  ///< of both: float32 or bfloat16
+  const uint8_t *chosen;
+  const void *dy;     ///< [output pixel][channels]
+  void *dx;           ///< [input pixel][channels]
+} sk_pool_gradient;
+
+/// The gradient of a batch normalisation's input, through the activation function before it.
+///
+/// g = gain * dz + tilt * (x - mean) + offset by channel; dx = x > 0 ? g : slope * g.
+typedef struct sk_norm_gradient {
+  sk_values input;
+  const float *dz;  ///< [row][channels]
+  const float *mean;
+  const float *gain;
+  const float *tilt;
+  const float *offset;
+  sk_precision kind;  ///< of the output: float32 or bfloat16
+  void *output;       ///< [row][channels]
+} sk_norm_gradient;
 
 /// Writes the operands of a convolution's gradient as a matrix of patches, one row an output pixel.
 typedef struct sk_patches {
@@ -209,8 +261,6 @@ typedef struct sk_unpatch {
   uint32_t channels;      ///< of the group
   float *output;          ///< [N][in_height][in_width][pixel_stride], at the group's first channel
   uint32_t pixel_stride;
-  const uint32_t *_Nullable mask;  ///< straight-through mask, at the group's first word, or null
-  uint32_t mask_stride;            ///< words from one pixel to the next
 } sk_unpatch;
 
 /// One step of Adam with decoupled clipping and the bipolar or L2 term.
@@ -222,6 +272,78 @@ typedef struct sk_adam {
   float decay;          ///< added to the gradient: decay * weight (negative for the bipolar regulariser)
   float clip;           ///< weights are kept in [-clip, clip]; infinite for none
 } sk_adam;
+
+/// Filters of a tile of a weight gradient, or pixels of one of an input gradient.
+#define SK_GRADIENT_ROWS 6
+/// Filters that lie side by side in a packed gradient.
+#define SK_GRADIENT_FILTERS 48
+#define SK_GRADIENT_TILES (SK_GRADIENT_FILTERS / SK_GRADIENT_ROWS)
+/// Steps along the reduction for which bits are expanded at a time: 1, 2 or 4 rows each.
+#define SK_GRADIENT_STEPS 192
+/// Places of a patch of reals that a pass over the rows gathers.
+#define SK_GRADIENT_REALS 128
+/// Bytes of sums that a pass over the rows keeps for the weights' gradient: a part of the second-level cache.
+#define SK_GRADIENT_SUM_BYTES 393216
+/// The greatest magnitude of a gradient in bytes; below 127, so that rounding up never reaches 128.
+#define SK_GRADIENT_LIMIT 126.999f
+/// Pixels of an input gradient that share a tap's expanded weights.
+#define SK_GRADIENT_PIXELS 192
+
+/// The gradient of a layer's result, [rows][stride], and its packed forms.
+///
+/// Bytes are rounded at random so that they are right on average; the random bits follow from key, row and filter.
+typedef struct sk_gradient_pack {
+  sk_precision kind;       ///< of dy: float32 or bfloat16
+  sk_precision precision;  ///< of what is packed
+  const void *dy;          ///< at the group's first filter
+  size_t stride;           ///< elements from one row to the next
+  size_t rows;
+  size_t filters;          ///< of the group
+  uint64_t key;
+  const float *_Nullable column_inverses;  ///< int8: [filters], SK_GRADIENT_LIMIT / greatest |dy|, or 0
+  uint32_t *words;                ///< [blocks of SK_GRADIENT_FILTERS][rows rounded up to 4, / step][SK_GRADIENT_FILTERS]
+  int8_t *_Nullable bytes;        ///< int8: [rows][filters]
+  float *_Nullable row_scales;    ///< int8: what 1 stands for in each row; gradient_maxima writes it, pack reads it
+  int32_t *_Nullable row_sums;    ///< int8
+} sk_gradient_pack;
+
+/// The gradient of weights; see gradient/weight_gradient.h. The input is codes, or reals where there are such.
+typedef struct sk_weight_gradient {
+  sk_window window;
+  const float *_Nullable reals;    ///< [N][in_height][in_width][pixel_words], at the group's first channel; not for int8
+  const uint32_t *_Nullable bits;  ///< codes as in sk_binary_convolution
+  uint32_t pixel_words;            ///< words or floats from one pixel to the next
+  uint32_t plane_words;
+  uint32_t planes;
+  uint32_t channels;     ///< of the group
+  const float *levels;   ///< [2^planes]: the value of each code; not used for reals
+  float quantum;         ///< int8: what 1 stands for in rounded levels
+  int32_t offset;        ///< int8: greatest rounded level, at most 63
+  const uint32_t *dy;    ///< packed
+  size_t rows;           ///< output pixels of the whole batch
+  uint32_t filters;      ///< of the group
+  const float *_Nullable scales;  ///< int8: [filters], what 1 stands for in dy
+  const int32_t *_Nullable sums;  ///< int8: [filters], sums of dy
+  float *dw;             ///< [filters][taps][channels]
+} sk_weight_gradient;
+
+/// The gradient of a binary layer's normalised input; see gradient/input_gradient.h.
+typedef struct sk_input_gradient {
+  sk_window window;
+  const void *dy;       ///< [output pixel], at the group's first filter; 3 bytes behind the last one may be read
+  size_t row_bytes;
+  const void *zeros;    ///< a row of 0, and 3 bytes behind it
+  const float *_Nullable scales;  ///< int8: [output pixel]
+  const int32_t *_Nullable sums;  ///< int8: [output pixel]
+  const uint32_t *weights;  ///< signs, [filters][taps][words]
+  uint32_t words;
+  uint32_t channels;    ///< of the group
+  uint32_t filters;     ///< of the group
+  const uint32_t *mask; ///< [input pixel][mask_words], at the group's first word: where the gradient passes
+  uint32_t mask_words;
+  float *dx;            ///< [input pixel][pixel_stride], at the group's first channel
+  uint32_t pixel_stride;
+} sk_input_gradient;
 
 /// Kinds of instruction sets that kernels are written for.
 typedef enum __attribute__((enum_extensibility(closed))) sk_isa {
@@ -259,27 +381,28 @@ typedef struct sk_kernels {
   void (*column_sums)(const float *x, float *out, size_t rows, size_t channels);
 
   // Training.
-  /// sum[c] and square[c] of x - pivot[c] over the rows.
-  void (*moments)(const float *x, const float *pivot, float *sum, float *square, size_t rows, size_t channels);
-  /// The sum of |residual| after `planes` planes of z = fma(scale, x, shift).
-  float (*residual_magnitude)(const float *x, const float *scale, const float *shift, const float *betas, size_t planes,
-                              size_t rows, size_t channels);
+  // Of rows or pixels [begin, end).
+  /// sum[c] and square[c] of the values less pivot[c].
+  void (*moments)(const sk_values *, const float *pivot, float *sum, float *square, size_t begin, size_t end);
+  /// The sum of |residual| after `planes` planes of z = fma(scale, value, shift).
+  float (*residual_magnitude)(const sk_values *, const float *scale, const float *shift, const float *betas,
+                              size_t planes, size_t begin, size_t end);
+  /// y = the values.
+  void (*plain_values)(const sk_values *, float *y, size_t begin, size_t end);
+  void (*value_pool)(const sk_value_pool *, size_t begin, size_t end);
+  void (*value_pool_backward)(const sk_pool_gradient *, size_t begin, size_t end);
+  /// sum[c] = sum of dz, product[c] = sum of dz * (value - mean[c]).
+  void (*norm_gradient_sums)(const sk_values *, const float *dz, const float *mean, float *sum, float *product,
+                             size_t begin, size_t end);
+  /// slope_gradient[c] = sum of (x > 0 ? 0 : x * g); not written without an activation function.
+  void (*norm_gradient)(const sk_norm_gradient *, size_t begin, size_t end, float *slope_gradient);
   /// dx = x > 0 ? dy : slope * dy; adds sum over rows of (x > 0 ? 0 : x * dy) to slope_gradient.
   void (*prelu_backward)(const float *x, const float *slope, const float *dy, float *dx, float *slope_gradient,
                          size_t rows, size_t channels);
-  /// sum[c] = sum of dz, product[c] = sum of dz * (x - mean[c]).
-  void (*norm_gradient_sums)(const float *x, const float *dz, const float *mean, float *sum, float *product,
-                             size_t rows, size_t channels);
-  /// dx = gain[c] * dz + slope[c] * (x - mean[c]) + offset[c].
-  void (*norm_gradient)(const float *x, const float *dz, const float *mean, const float *gain, const float *slope,
-                        const float *offset, float *dx, size_t rows, size_t channels);
   /// Rows [begin, end) of the patch matrix, counted over the whole batch.
   void (*patches)(const sk_patches *, size_t begin, size_t end, float *output);
   /// Images [begin, end); patches start at the first of them.
   void (*unpatch)(const sk_unpatch *, size_t begin, size_t end);
-  /// Images [begin, end) of the gradient of float_pool.
-  void (*float_pool_backward)(const sk_window *, const uint8_t *chosen, const float *dy, float *dx, size_t channels,
-                              size_t begin, size_t end);
   /// Updates weights; returns how many signs changed.
   size_t (*adam)(const sk_adam *, float *weights, const float *gradient, float *first, float *second, size_t count);
 
@@ -288,6 +411,41 @@ typedef struct sk_kernels {
   double (*peak_float)(size_t rounds);
   double (*peak_bytes)(size_t rounds);
 } sk_kernels;
+
+/// The products of a binary layer's backward pass in one precision.
+typedef struct sk_products {
+  /// Columns [first, end) of dW, 16 channels of a tap each (of reals: 16 places of the patch), tiles of SK_GRADIENT_ROWS filters [first_tile, end_tile).
+  void (*weight_gradient)(const sk_weight_gradient *, size_t first_column, size_t end_column, size_t first_tile,
+                          size_t end_tile, void *scratch);
+  /// Input pixels [begin, end) of the whole batch.
+  void (*input_gradient)(const sk_input_gradient *, size_t begin, size_t end, void *scratch);
+  /// Runs the core instruction mix on registers, `rounds` times; returns the multiply-adds done.
+  double (*peak)(size_t rounds);
+} sk_products;
+
+/// The training kernels of one instruction set and what it has beyond it.
+typedef struct sk_gradients {
+  /// By sk_precision.
+  sk_products products[3];
+  /// Rows [begin, end), begin a multiple of 4, end too unless it is the last; sums of bytes go to column_sums.
+  void (*pack)(const sk_gradient_pack *, size_t begin, size_t end, int32_t *_Nullable column_sums);
+  /// For bytes, before pack: maxima[f] = greatest |dy| of rows [begin, end), and the scale of each row.
+  void (*maxima)(const sk_gradient_pack *, size_t begin, size_t end, float *maxima);
+  /// sums[f] = sum of dy over rows [begin, end), in order.
+  void (*sums)(const sk_gradient_pack *, size_t begin, size_t end, float *sums);
+  /// Rounds to bfloat16, to nearest, ties to even.
+  void (*round)(const float *from, uint16_t *to, size_t count);
+  /// bfloat16 to floats.
+  void (*widen)(const uint16_t *from, float *to, size_t count);
+  /// Whether bfloat16 products are faster than those of floats here.
+  bool has_bfloat16;
+} sk_gradients;
+
+/// Bytes of scratch that a thread needs for the products of a layer with so many filters; aligned to 64.
+size_t sk_gradient_scratch_bytes(size_t filters);
+
+/// The training kernels that go with an instruction set, or null if this build or this machine doesn't have it.
+const sk_gradients *_Nullable sk_gradients_for(sk_isa isa);
 
 /// The kernels of an instruction set, or null if this build or this machine doesn't have it.
 const sk_kernels *_Nullable sk_kernels_for(sk_isa isa);

@@ -3,6 +3,9 @@
 // Every kernel, compiled for the ISA of the including file, and the table that names them.
 
 #include "../vector.h"
+#include "../lanes.h"
+#include "../bfloat16.h"
+#include "../values.h"
 
 #include "../convolution/gather.h"
 #include "../binary_convolution/epilogue.h"
@@ -18,6 +21,7 @@
 #include "../encode/portable.h"
 #include "../pool/portable.h"
 #include "../training/elementwise.h"
+#include "../training/pool.h"
 #include "../training/patches.h"
 #include "../training/adam.h"
 #include "../peak.h"
@@ -50,9 +54,13 @@ const sk_kernels SK_NAME(sk_kernels) = {
     .norm_gradient = SK_NAME(norm_gradient),
     .patches = SK_NAME(patches),
     .unpatch = SK_NAME(unpatch),
-    .float_pool_backward = SK_NAME(float_pool_backward),
+    .plain_values = SK_NAME(plain_values),
+    .value_pool = SK_NAME(value_pool),
+    .value_pool_backward = SK_NAME(value_pool_backward),
     .adam = SK_NAME(adam),
     .peak_binary = SK_NAME(peak_binary),
     .peak_float = SK_NAME(peak_float),
     .peak_bytes = SK_NAME(peak_bytes),
 };
+
+#include "../gradient/all_products.h"

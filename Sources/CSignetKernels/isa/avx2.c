@@ -12,7 +12,10 @@
 #define SK_VECTORS 1
 #define SK_TILE_LOOKUP
 #define SK_FLOAT_REGISTER(x) "+x"(x)
+#define SK_GRADIENT_VECTORS 1
+#define SK_SUM_REGISTER(x) "+m"(x)
 #include "../vector.h"
+#include "../gradient/avx2.h"
 #include "../pixel_convolution/avx2.h"
 #include "all_kernels.h"
 #pragma clang attribute pop

@@ -15,7 +15,11 @@
 #define SK_POPCOUNT(x) __builtin_elementwise_popcount(x)
 #define SK_REGISTER(x) "+v"(x)
 #define SK_FLOAT_REGISTER(x) "+v"(x)
+#define SK_MASK_REGISTERS
+#define SK_GRADIENT_VECTORS 4
+#define SK_SUM_REGISTER(x) "+v"(x)
 #include "../vector.h"
+#include "../gradient/avx512_vnni.h"
 #include "../pixel_convolution/avx512_vnni.h"
 #include "all_kernels.h"
 #pragma clang attribute pop

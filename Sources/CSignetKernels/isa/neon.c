@@ -15,5 +15,9 @@
 #define SK_VECTORS 1
 #define SK_TILE_NEON
 #define SK_FLOAT_REGISTER(x) "+w"(x)
+#define SK_GRADIENT_VECTORS 1
+#define SK_SUM_REGISTER(x) "+m"(x)
+#include "../vector.h"
+#include "../gradient/neon.h"
 #include "all_kernels.h"
 #endif

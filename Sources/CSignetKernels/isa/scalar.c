@@ -9,6 +9,9 @@
 #define SK_POPCOUNT(x) __builtin_elementwise_popcount(x)
 #define SK_REGISTER(x) "+m"(x)
 #define SK_FLOAT_REGISTER(x) "+m"(x)
+#define SK_GRADIENT_VECTORS 1
+#define SK_SUM_REGISTER(x) "+m"(x)
 #include "../vector.h"
+#include "../gradient/scalar.h"
 #include "../pixel_convolution/scalar.h"
 #include "all_kernels.h"

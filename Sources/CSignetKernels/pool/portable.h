@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Max-pools: of level bits (the engine, between binary layers) and of reals.
+// Max-pools of the engine: of level bits between binary layers, and of reals.
 
 // The part of a window that lies inside the image: taps [low, high).
 SK_INLINE void SK_NAME(inside)(int32_t start, int32_t kernel, int32_t size, int32_t *low, int32_t *high) {
@@ -67,42 +67,14 @@ static void SK_NAME(float_pool)(const sk_float_pool *p, size_t begin, size_t end
     for (size_t c = 0; c < channels; c += SK_LANES) {
       const uint32_t count = (uint32_t)(channels - c < SK_LANES ? channels - c : SK_LANES);
       sk_f32 best = -__builtin_inff();
-      // A tap inside the image even if no value is greater (all NaN or -inf): the gradient goes there.
-      sk_i32 chosen = top * w.kernel_width + left;
       for (int32_t ky = top; ky < bottom; ++ky) {
         for (int32_t kx = left; kx < right; ++kx) {
           const float *at = picture + ((size_t)(y + ky) * (size_t)w.in_width + (size_t)(x + kx)) * channels + c;
           const sk_f32 value = SK_NAME(load_lanes)(at, count);
-          const sk_i32 greater = value > best;
-          best = SK_SELECT(greater, value, best);
-          chosen = SK_SELECT(greater, (sk_i32)(ky * w.kernel_width + kx), chosen);
+          best = SK_SELECT(value > best, value, best);
         }
       }
       SK_NAME(store_lanes)(p->output + pixel * channels + c, &best, count);
-      if (p->chosen) {
-        for (uint32_t i = 0; i < count; ++i) p->chosen[pixel * channels + c + i] = (uint8_t)chosen[i];
-      }
-    }
-  }
-}
-
-static void SK_NAME(float_pool_backward)(const sk_window *window, const uint8_t *chosen, const float *dy, float *dx,
-                                         size_t channels, size_t begin, size_t end) {
-  const sk_window w = *window;
-  const size_t plane_pixels = (size_t)w.out_height * (size_t)w.out_width;
-  const size_t image_floats = (size_t)w.in_height * (size_t)w.in_width * channels;
-  for (size_t image = begin; image < end; ++image) {
-    float *picture = dx + image * image_floats;
-    memset(picture, 0, image_floats * sizeof(float));
-    for (size_t inside = 0; inside < plane_pixels; ++inside) {
-      const int32_t y = (int32_t)(inside / (size_t)w.out_width) * w.stride_height - w.pad_top;
-      const int32_t x = (int32_t)(inside % (size_t)w.out_width) * w.stride_width - w.pad_left;
-      const size_t pixel = image * plane_pixels + inside;
-      for (size_t c = 0; c < channels; ++c) {
-        const int32_t tap = chosen[pixel * channels + c];
-        const int32_t in_y = y + tap / w.kernel_width, in_x = x + tap % w.kernel_width;
-        picture[((size_t)in_y * (size_t)w.in_width + (size_t)in_x) * channels + c] += dy[pixel * channels + c];
-      }
     }
   }
 }

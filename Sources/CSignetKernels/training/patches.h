@@ -49,7 +49,6 @@ static void SK_NAME(unpatch)(const sk_unpatch *p, size_t begin, size_t end) {
   const size_t taps = (size_t)w.kernel_height * (size_t)w.kernel_width;
   const size_t plane_pixels = (size_t)w.out_height * (size_t)w.out_width;
   const size_t in_pixels = (size_t)w.in_height * (size_t)w.in_width;
-  const sk_u32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   for (size_t image = begin; image < end; ++image) {
     const float *patches = p->patches + (image - begin) * plane_pixels * taps * p->channels;
     for (size_t inside = 0; inside < in_pixels; ++inside) {
@@ -70,10 +69,6 @@ static void SK_NAME(unpatch)(const sk_unpatch *p, size_t begin, size_t end) {
             const size_t tap = (size_t)ky * (size_t)w.kernel_width + (size_t)kx;
             sum += SK_NAME(load_lanes)(patches + (row * taps + tap) * p->channels + c, count);
           }
-        }
-        if (p->mask) {
-          const sk_u32 half = (sk_u32)(p->mask[pixel * p->mask_stride + c / 32] >> (c % 32));
-          sum = SK_SELECT((sk_i32)((half >> lane) & 1u) == 1, sum, (sk_f32)0);
         }
         SK_NAME(store_lanes)(p->output + pixel * p->pixel_stride + c, &sum, count);
       }

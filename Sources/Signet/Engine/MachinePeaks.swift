@@ -14,21 +14,25 @@ package struct MachinePeaks: Sendable {
   /// To be called before and after what is compared with it: clocks and neighbours change.
   package mutating func measure(_ crew: Crew) {
     for kind in MultiplyAdd.allCases {
-      let kernel = kind.peak(crew.kernels)
-      let one = Self.best { kernel(Self.rounds) }
+      let (one, all) = Self.rates(of: kind.peak(crew.kernels), on: crew)
       oneThread[kind] = max(oneThread[kind] ?? 0, one)
-      guard crew.pool.threads > 1 else {
-        allThreads[kind] = oneThread[kind]
-        continue
-      }
-      let all = Self.best {
-        let work = AlignedBuffer<Double>(count: crew.pool.threads)
-        crew.pool.run(crew.pool.threads) { task, _ in work.pointer[task] = kernel(Self.rounds) }
-        return work.array.reduce(0, +)
-      }
       // All threads can do what one can, also where a busy machine let them do less.
       allThreads[kind] = max(allThreads[kind] ?? 0, all, oneThread[kind] ?? 0)
     }
+  }
+
+  /// Multiply-adds a second of one thread and of all, for a kernel that does so many rounds and returns their number.
+  package static func rates(
+    of kernel: (Int) -> Double, on crew: Crew
+  ) -> (oneThread: Double, allThreads: Double) {
+    let one = best { kernel(rounds) }
+    guard crew.pool.threads > 1 else { return (one, one) }
+    let all = best {
+      let work = AlignedBuffer<Double>(count: crew.pool.threads)
+      crew.pool.run(crew.pool.threads) { task, _ in work.pointer[task] = kernel(rounds) }
+      return work.array.reduce(0, +)
+    }
+    return (one, all)
   }
 
   /// A millisecond or more of each kernel: threads that sleep at the start cost little of it.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CSignetKernels
+package import CSignetKernels
 
 /// Reals to residual codes: `z = fma(scale, x, shift)`, `H_m = sign(r_m)`, `r_(m+1) = r_m − β_m H_m`.
 package struct BitEncoder: Sendable {
   package var layout: CodeLayout
+  /// Empty, and `shift` too, for `z = x`.
   package var scale: [Float]
   package var shift: [Float]
   package var betas: [Float]
@@ -21,6 +22,15 @@ package struct BitEncoder: Sendable {
     _ reals: UnsafePointer<Float>, rows: Int, to codes: UnsafeMutablePointer<UInt32>,
     mask: UnsafeMutablePointer<UInt32>?, on crew: Crew
   ) {
+    let values = sk_values(data: reals, shorts: false, channels: UInt32(layout.channels), slope: nil)
+    run(values, rows: rows, to: codes, mask: mask, on: crew)
+  }
+
+  /// Encodes `rows` pixels of values of any kind.
+  package func run(
+    _ values: sk_values, rows: Int, to codes: UnsafeMutablePointer<UInt32>,
+    mask: UnsafeMutablePointer<UInt32>?, on crew: Crew
+  ) {
     let blocks = layout.blocks
     let halves = UInt32(layout.words * 2)
     blocks.withUnsafeBufferPointer { blocks in
@@ -29,8 +39,8 @@ package struct BitEncoder: Sendable {
           betas.withUnsafeBufferPointer { betas in
             guard let blockTable = blocks.baseAddress, let beta = betas.baseAddress else { return }
             let call = sk_encode(
-              input: reals, channels: UInt32(layout.channels), scale: scale.baseAddress,
-              shift: shift.baseAddress,
+              input: values, scale: scale.isEmpty ? nil : scale.baseAddress,
+              shift: shift.isEmpty ? nil : shift.baseAddress,
               betas: beta, planes: UInt32(betas.count), blocks: blockTable, block_count: UInt32(blocks.count),
               output: UnsafeMutableRawPointer(codes).assumingMemoryBound(to: UInt16.self),
               pixel_stride: halves * UInt32(betas.count), plane_stride: halves,

@@ -27,6 +27,8 @@ package struct PackedConvolution: Sendable {
     case reals(UnsafeMutablePointer<Float>, unit: Float)
     /// `[pixel][filters]`.
     case accumulators(UnsafeMutablePointer<Int32>)
+    /// `[pixel][filters]`, where ``bound`` is at most 32767.
+    case shorts(UnsafeMutablePointer<Int16>)
     /// Residual codes in the layout that the blocks were made for.
     case codes(UnsafeMutablePointer<UInt32>, LevelTable)
     /// Level bits, to be pooled.
@@ -222,6 +224,10 @@ package struct PackedConvolution: Sendable {
     case .accumulators(let pointer):
       return sk_output(
         kind: .accumulators, planes: 1, pixel_stride: UInt32(filters), plane_stride: 0, unit: 1,
+        data: pointer, start: nil, width: nil, shorts: nil)
+    case .shorts(let pointer):
+      return sk_output(
+        kind: .shorts, planes: 1, pixel_stride: UInt32(filters), plane_stride: 0, unit: 1,
         data: pointer, start: nil, width: nil, shorts: nil)
     case .codes(let pointer, let table):
       return sk_output(

@@ -88,8 +88,7 @@ struct MaxPoolStep: PlanStep {
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew) {
     let call = sk_float_pool(
-      window: window.cValue, input: memory.reals, channels: UInt32(channels), output: memory.outputReals,
-      chosen: nil)
+      window: window.cValue, input: memory.reals, channels: UInt32(channels), output: memory.outputReals)
     withUnsafePointer(to: call) { call in
       crew.pool.runRanges(images * window.outPixels, grain: 16) { range, _ in
         crew.kernels.float_pool(call, range.lowerBound, range.upperBound)

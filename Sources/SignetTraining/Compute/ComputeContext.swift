@@ -1,24 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CBLAS
+import CSignetKernels
 package import Signet
 
 /// What a network computes with: kernels and threads, and memory that is used again.
 package final class ComputeContext: Sendable {
   package let crew: Crew
-  package let memory = MemoryPool()
+  package let memory: MemoryPool
+  /// What the backward pass of binary layers computes with.
+  package let precision: Precision
+  /// Times the parts of each step, for a benchmark.
+  package let stopwatch: Stopwatch?
+  /// Kernels of that backward pass; never changed.
+  nonisolated(unsafe) let gradients: UnsafePointer<sk_gradients>
 
   /// Rows that one task of a pass over rows takes; fixed, so that sums have the same shape for any thread count.
-  static let chunkRows = 256
+  static let chunkRows = Int(SK_GRADIENT_PIXELS)
 
-  package init(crew: Crew) {
+  /// A context of its own, or one that uses the memory of another.
+  /// - Throws: ``EngineError`` if the crew's kernels can't train.
+  package init(
+    crew: Crew, precision: Precision = .float32, stopwatch: Stopwatch? = nil,
+    sharing other: ComputeContext? = nil
+  ) throws {
     self.crew = crew
+    memory = other?.memory ?? MemoryPool()
+    self.stopwatch = stopwatch
+    self.precision = precision
+    guard let gradients = sk_gradients_for(crew.kernels.isa) else {
+      throw EngineError(.unsupportedISA, "this build has no training kernels for \(crew.table.isa)")
+    }
+    self.gradients = gradients
     // Our own threads call BLAS; it must not start more.
     openblas_set_num_threads(1)
   }
 
-  package func tensor(_ images: Int, _ shape: FeatureShape) -> Tensor {
-    Tensor(images: images, shape: shape, memory: memory.take(bytes: images * shape.count * 4))
+  package func tensor(_ images: Int, _ shape: FeatureShape, _ element: Tensor.Element = .float32) -> Tensor {
+    Tensor(
+      images: images, shape: shape, element: element,
+      memory: memory.take(bytes: images * shape.count * element.bytes))
+  }
+
+  /// The values as floats, through the activation function if one is pending.
+  package func plain(_ x: Tensor) -> Tensor {
+    guard x.element != .float32 || x.slopes != nil else { return x }
+    let y = tensor(x.images, x.shape)
+    withUnsafePointer(to: x.forKernels) { values in
+      chunks(of: x.rows) { _, range in
+        crew.kernels.plain_values(values, y.pointer, range.lowerBound, range.upperBound)
+      }
+    }
+    withExtendedLifetime(x) {}
+    return y
   }
 
   /// A tensor with the given values.
@@ -38,14 +72,18 @@ package final class ComputeContext: Sendable {
 
   /// Per-channel sums over rows: `body` writes the sums of one chunk into `[kinds][channels]`; they are added in order.
   package func channelSums(
-    rows: Int, channels: Int, kinds: Int, _ body: (Range<Int>, UnsafeMutablePointer<Float>) -> Void
+    rows: Int, channels: Int, kinds: Int,
+    _ body: (_ rows: Range<Int>, _ sums: UnsafeMutablePointer<Float>, _ worker: Int) -> Void
   ) -> [Double] {
     let width = kinds * channels
     let count = (rows + Self.chunkRows - 1) / Self.chunkRows
     let region = memory.take(bytes: count * width * 4)
     defer { region.keep() }
     let partial = region.floats
-    chunks(of: rows) { chunk, range in body(range, partial + chunk * width) }
+    let size = Self.chunkRows
+    crew.pool.run(count) { chunk, worker in
+      body(chunk * size..<min(rows, (chunk + 1) * size), partial + chunk * width, worker)
+    }
     var sums = [Double](repeating: 0, count: width)
     for chunk in 0..<count {
       for index in 0..<width { sums[index] += Double(partial[chunk * width + index]) }

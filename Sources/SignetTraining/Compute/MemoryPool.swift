@@ -4,19 +4,36 @@ import Synchronization
 
 /// Memory that is used again: after the first step of a training run, no step allocates.
 package final class MemoryPool: Sendable {
-  private let free = Mutex<[Int: [Region]]>([:])
+  /// Regions that nobody holds, the smallest first.
+  private let free = Mutex<[Region]>([])
 
   package init() {}
 
   /// A region of at least `bytes` bytes; its content is undefined.
+  ///
+  /// The smallest free region that is large enough, unless it is more than twice as large: layers of different sizes share
+  /// memory, and small requests don't take large regions.
   package func take(bytes: Int) -> Memory {
     let size = (max(bytes, 1) + 4095) / 4096 * 4096
-    let region = free.withLock { $0[size]?.popLast() } ?? Region(bytes: size)
-    return Memory(region: region, pool: self)
+    let found = free.withLock { free -> Region? in
+      let index = Self.firstIndex(in: free, ofAtLeast: size)
+      guard index < free.count, free[index].bytes <= 2 * size + 65536 else { return nil }
+      return free.remove(at: index)
+    }
+    return Memory(region: found ?? Region(bytes: size), pool: self)
   }
 
   fileprivate func give(_ region: Region) {
-    free.withLock { $0[region.bytes, default: []].append(region) }
+    free.withLock { $0.insert(region, at: Self.firstIndex(in: $0, ofAtLeast: region.bytes)) }
+  }
+
+  private static func firstIndex(in regions: [Region], ofAtLeast bytes: Int) -> Int {
+    var (low, high) = (0, regions.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if regions[middle].bytes < bytes { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   fileprivate final class Region: @unchecked Sendable {
@@ -52,5 +69,6 @@ package final class Memory: @unchecked Sendable {
 
   package var floats: UnsafeMutablePointer<Float> { region.pointer.assumingMemoryBound(to: Float.self) }
   package var words: UnsafeMutablePointer<UInt32> { region.pointer.assumingMemoryBound(to: UInt32.self) }
+  package var raw: UnsafeMutableRawPointer { region.pointer }
   package var bytes: UnsafeMutablePointer<UInt8> { region.pointer.assumingMemoryBound(to: UInt8.self) }
 }

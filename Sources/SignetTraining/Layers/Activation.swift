@@ -7,46 +7,69 @@ package import Signet
 ///
 /// - Forward: `y = x` if `x ≥ 0`, else `s_c·x`.
 /// - Backward: `dx = dy` if `x > 0`, else `s_c·dy`; `ds_c = Σ dy·x` over `x ≤ 0`.
+/// - Where a normalisation follows, with a pool between them or not, it does both in its own passes over the values, and this
+///   layer passes the values on as they are.
 /// - Source: He et al. 2015, arXiv:1502.01852, equation 1.
 package struct Activation: Layer {
   package let name: String
   package let output: FeatureShape
   /// Nil for ReLU.
   package var slope: Parameter?
+  /// Whether the normalisation that follows applies the function while training.
+  package let isDeferred: Bool
+  private let zeros: AlignedBuffer<Float>
 
-  package init(name: String, input: FeatureShape, learnsSlope: Bool) {
-    self.name = name
-    output = input
-    slope = learnsSlope ? Parameter(.other, count: input.channels, value: 0.25) : nil
+  package struct Saved: Sendable {
+    /// Nil if the function was applied by another layer.
+    let x: Tensor?
   }
 
-  private var slopes: [Float] { slope?.value.array ?? Array(repeating: 0, count: output.channels) }
+  package init(name: String, input: FeatureShape, learnsSlope: Bool, isDeferred: Bool = false) {
+    self.name = name
+    self.isDeferred = isDeferred
+    output = input
+    slope = learnsSlope ? Parameter(.other, count: input.channels, value: 0.25) : nil
+    zeros = AlignedBuffer(count: learnsSlope ? 0 : input.channels)
+  }
+
+  private var slopes: AlignedBuffer<Float> { slope?.value ?? zeros }
 
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
-  ) throws -> (Tensor, Tensor) {
-    let (y, slopes) = (context.tensor(x.images, output), slopes)
-    context.chunks(of: x.rows) { _, range in
-      let first = range.lowerBound * x.channels
-      context.crew.kernels.prelu(x.pointer + first, slopes, y.pointer + first, range.count, x.channels)
-    }
-    return (y, x)
+  ) throws -> (Tensor, Saved) {
+    // A function on top of a pending one: that one comes first.
+    let x = x.slopes == nil ? x : context.plain(x)
+    var y = x
+    y.slopes = slopes
+    if isDeferred && phase == .training { return (y, Saved(x: nil)) }
+    return (context.plain(y), Saved(x: x))
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved x: Tensor, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
-    let (dx, slopes, channels) = (context.tensor(x.images, output), slopes, x.channels)
-    let sums = context.channelSums(rows: x.rows, channels: channels, kinds: 1) { range, out in
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    let channels = output.channels
+    if let sums = gradient.slopes {
+      assign(sums)
+      return gradient.passed(gradient.tensor)
+    }
+    guard let x = saved.x.map(context.plain) else {
+      preconditionFailure("\(name): nobody applied the activation function")
+    }
+    let (dy, dx, slopes) = (gradient.tensor, context.tensor(x.images, output), slopes)
+    let sums = context.channelSums(rows: x.rows, channels: channels, kinds: 1) { range, out, _ in
       out.update(repeating: 0, count: channels)
       let first = range.lowerBound * channels
       context.crew.kernels.prelu_backward(
-        x.pointer + first, slopes, dy.pointer + first, dx.pointer + first, out, range.count, channels)
+        x.pointer + first, slopes.pointer, dy.pointer + first, dx.pointer + first, out, range.count, channels)
     }
-    if let slope {
-      for channel in 0..<channels { slope.gradient.pointer[channel] = Float(sums[channel]) }
-    }
-    return dx
+    assign(sums)
+    return gradient.passed(dx)
+  }
+
+  private func assign(_ sums: [Double]) {
+    guard let slope else { return }
+    for channel in sums.indices { slope.gradient.pointer[channel] = Float(sums[channel]) }
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

@@ -55,15 +55,20 @@ package struct Normalization: Sendable {
     guard phase == .training else { return running }
     let (channels, rows) = (x.channels, x.rows)
     // Sums are taken about the first pixel's values: their squares stay small where the mean is large.
-    let sums = context.channelSums(rows: rows, channels: channels, kinds: 2) { range, out in
-      context.crew.kernels.moments(
-        x.pointer + range.lowerBound * channels, x.pointer, out, out + channels, range.count, channels)
+    let pivot = AlignedBuffer<Float>(count: channels)
+    let sums = withUnsafePointer(to: x.forKernels) { values in
+      context.crew.kernels.plain_values(values, pivot.pointer, 0, 1)
+      return context.channelSums(rows: rows, channels: channels, kinds: 2) { range, out, _ in
+        context.crew.kernels.moments(
+          values, pivot.pointer, out, out + channels, range.lowerBound, range.upperBound)
+      }
     }
+    defer { withExtendedLifetime((x, pivot)) {} }
     var mean = [Float](repeating: 0, count: channels)
     var variance = mean
     for channel in 0..<channels {
       let offset = sums[channel] / Double(rows)
-      mean[channel] = Float(Double(x.pointer[channel]) + offset)
+      mean[channel] = Float(Double(pivot.pointer[channel]) + offset)
       variance[channel] = Float(max(0, sums[channels + channel] / Double(rows) - offset * offset))
       guard mean[channel].isFinite, sums[channels + channel].isFinite else { throw NotFinite() }
       runningMean[channel] += Self.momentum * (mean[channel] - runningMean[channel])
@@ -72,35 +77,66 @@ package struct Normalization: Sendable {
     return Affine(self, mean: mean, variance: variance)
   }
 
-  /// Gradients of γ, β and x from that of z.
-  ///
-  /// `dγ = Σ dz·x̂`, `dβ = Σ dz`, `dx = a (dz − dβ/n − x̂·dγ/n)`.
-  mutating func backward(_ dz: Tensor, x: Tensor, affine: Affine, on context: ComputeContext) -> Tensor {
-    let (channels, rows) = (x.channels, x.rows)
-    let sums = context.channelSums(rows: rows, channels: channels, kinds: 2) { range, out in
-      let first = range.lowerBound * channels
-      context.crew.kernels.norm_gradient_sums(
-        x.pointer + first, dz.pointer + first, affine.mean, out, out + channels, range.count, channels)
+  /// `Σ dz` and `Σ dz (x − μ)` by channel; `produce` writes rows of `dz` just before they are read.
+  func gradientSums(
+    _ dz: Tensor, x: Tensor, affine: Affine, on context: ComputeContext,
+    produce: (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
+  ) -> [Double] {
+    let (kernels, channels) = (context.crew.kernels, x.channels)
+    defer { withExtendedLifetime((x, dz)) {} }
+    return withUnsafePointer(to: x.forKernels) { values in
+      context.channelSums(rows: x.rows, channels: channels, kinds: 2) { range, out, worker in
+        produce(range, worker)
+        kernels.norm_gradient_sums(
+          values, dz.pointer, affine.mean, out, out + channels, range.lowerBound, range.upperBound)
+      }
     }
-    var slope = [Float](repeating: 0, count: channels)
-    var offset = slope
+  }
+
+  /// Gradients of γ, β and x from that of z, and of what lies before an activation function that is pending in x.
+  ///
+  /// `dγ = Σ dz·x̂`, `dβ = Σ dz`, `dx = a (dz − dβ/n − x̂·dγ/n)`; `sums` are ``gradientSums(_:x:affine:on:produce:)``.
+  mutating func backward(
+    _ dz: Tensor, sums: [Double], x: Tensor, affine: Affine, gradient: Gradient, on context: ComputeContext
+  ) -> Gradient {
+    let (channels, rows) = (x.channels, x.rows)
+    let kernels = context.crew.kernels
+    let values = x.forKernels
+    var tilt = [Float](repeating: 0, count: channels)
+    var offset = tilt
     for channel in 0..<channels {
       let inverse = Double(affine.inverseDeviation[channel])
       let (sum, product) = (sums[channel], sums[channels + channel])
       shift.gradient.pointer[channel] = Float(sum)
       scale.gradient.pointer[channel] = Float(product * inverse)
-      slope[channel] = Float(-Double(affine.scale[channel]) * inverse * inverse * product / Double(rows))
+      tilt[channel] = Float(-Double(affine.scale[channel]) * inverse * inverse * product / Double(rows))
       offset[channel] = Float(-Double(affine.scale[channel]) * sum / Double(rows))
     }
-    let dx = context.tensor(x.images, x.shape)
-    context.chunks(of: rows) { _, range in
-      let first = range.lowerBound * channels
-      context.crew.kernels.norm_gradient(
-        x.pointer + first, dz.pointer + first, affine.mean, affine.scale, slope, offset, dx.pointer + first,
-        range.count,
-        channels)
+    let dx = context.tensor(x.images, x.shape, x.gradientElement)
+    var slopes: [Double]?
+    affine.mean.withUnsafeBufferPointer { mean in
+      affine.scale.withUnsafeBufferPointer { gain in
+        tilt.withUnsafeBufferPointer { tilt in
+          offset.withUnsafeBufferPointer { offset in
+            guard let mean = mean.baseAddress, let gain = gain.baseAddress, let tilt = tilt.baseAddress,
+              let offset = offset.baseAddress
+            else { return }
+            let call = sk_norm_gradient(
+              input: values, dz: dz.pointer, mean: mean, gain: gain, tilt: tilt, offset: offset,
+              kind: dx.element == .float32 ? .float32 : .bfloat16, output: dx.raw)
+            let sums = withUnsafePointer(to: call) { call in
+              context.channelSums(rows: rows, channels: channels, kinds: 1) { range, out, _ in
+                if x.slopes == nil { out.update(repeating: 0, count: channels) }
+                kernels.norm_gradient(call, range.lowerBound, range.upperBound, out)
+              }
+            }
+            if x.slopes != nil { slopes = sums }
+          }
+        }
+      }
     }
-    return dx
+    withExtendedLifetime((x, dz)) {}
+    return gradient.passed(dx, slopes: slopes)
   }
 
   mutating func forEachParameter(
@@ -138,18 +174,23 @@ package struct BatchNorm: Layer {
   ) throws -> (Tensor, Saved) {
     let affine = try norm.affine(of: x, phase: phase, on: context)
     let z = context.tensor(x.images, output)
-    context.chunks(of: x.rows) { _, range in
-      let first = range.lowerBound * x.channels
-      context.crew.kernels.affine(
-        x.pointer + first, affine.scale, affine.shift, z.pointer + first, range.count, x.channels)
+    withUnsafePointer(to: x.forKernels) { values in
+      context.chunks(of: x.rows) { _, range in
+        let rows = z.pointer + range.lowerBound * x.channels
+        context.crew.kernels.plain_values(values, z.pointer, range.lowerBound, range.upperBound)
+        context.crew.kernels.affine(rows, affine.scale, affine.shift, rows, range.count, x.channels)
+      }
     }
+    withExtendedLifetime(x) {}
     return (z, Saved(x: x, affine: affine))
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
-    norm.backward(dy, x: saved.x, affine: saved.affine, on: context)
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    let sums = norm.gradientSums(gradient.tensor, x: saved.x, affine: saved.affine, on: context)
+    return norm.backward(
+      gradient.tensor, sums: sums, x: saved.x, affine: saved.affine, gradient: gradient, on: context)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

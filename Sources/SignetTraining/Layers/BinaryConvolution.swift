@@ -8,7 +8,7 @@ package import Signet
 ///
 /// - Forward: `z = BatchNorm(x)`, `ẑ` its binarization (``ResidualBinarizer``), `y = sign(W) ⊛ ẑ`; zero padding contributes 0.
 /// - Backward: `dW = dYᵀ P(ẑ)` (straight-through to the latent weights, which are clipped), `dẑ = dY sign(W)`,
-///   `dz = dẑ` where |z| ≤ 1, and BatchNorm's gradient.
+///   `dz = dẑ` where |z| ≤ 1 (``BinaryGradient``), and BatchNorm's gradient.
 /// - In training the convolution runs on packed bits, in evaluation as a product of floats: the oracle of the engine.
 /// - Source: Tang, Hua, Wang 2017, algorithm 1.
 package struct BinaryConvolution: Layer {
@@ -29,6 +29,8 @@ package struct BinaryConvolution: Layer {
     package let codes: Memory
     /// Bits of |z| ≤ 1, `[pixel][word]`.
     package let mask: Memory
+    /// Signs of the weights in this pass, `[filter][tap][word]`; set by a forward pass of training.
+    var signs: Memory?
   }
 
   package init(
@@ -54,14 +56,24 @@ package struct BinaryConvolution: Layer {
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Saved) {
-    let saved = try encode(x, phase: phase, on: context)
-    let y = context.tensor(x.images, output)
-    if phase == .training {
-      packed(saved.levels, on: context).run(
-        saved.codes.words, images: x.images, to: .reals(y.pointer, unit: saved.levels.unit), on: context.crew)
-    } else {
+    var saved = try encode(x, phase: phase, on: context)
+    guard phase == .training else {
+      let y = context.tensor(x.images, output)
       multiply(saved, to: y, on: context)
+      return (y, saved)
     }
+    let signs = signBits(on: context)
+    let packed = packed(signs, saved.levels, on: context)
+    saved.signs = signs
+    // Accumulators of one plane mostly fit 16 bits; they are kept until the next layer's gradient.
+    let areShort = packed.planeWeights.count == 1 && packed.bound <= Int16.max
+    var y = context.tensor(x.images, output, areShort ? .int16 : .float32)
+    y.gradientElement = context.precision.element
+    packed.run(
+      saved.codes.words, images: x.images,
+      to: areShort
+        ? .shorts(y.raw.assumingMemoryBound(to: Int16.self)) : .reals(y.pointer, unit: saved.levels.unit),
+      on: context.crew)
     return (y, saved)
   }
 
@@ -69,36 +81,43 @@ package struct BinaryConvolution: Layer {
   package mutating func encode(_ x: Tensor, phase: Phase, on context: ComputeContext) throws -> Saved {
     let kernels = context.crew.kernels
     let affine = try norm.affine(of: x, phase: phase, on: context)
+    let values = x.forKernels
     let levels = binarizer.levels(phase: phase) { betas in
-      let sums = context.channelSums(rows: x.rows, channels: 1, kinds: 1) { range, out in
-        out[0] = kernels.residual_magnitude(
-          x.pointer + range.lowerBound * x.channels, affine.scale, affine.shift, betas, betas.count,
-          range.count, x.channels)
+      let sums = withUnsafePointer(to: values) { values in
+        context.channelSums(rows: x.rows, channels: 1, kinds: 1) { range, out, _ in
+          out[0] = kernels.residual_magnitude(
+            values, affine.scale, affine.shift, betas, betas.count, range.lowerBound, range.upperBound)
+        }
       }
       return Float(sums[0] / Double(x.count))
     }
     let codes = context.memory.take(bytes: x.rows * levels.weights.count * layout.words * 4)
     let mask = context.memory.take(bytes: x.rows * layout.words * 4)
     BitEncoder(layout: layout, scale: affine.scale, shift: affine.shift, betas: levels.betas).run(
-      x.pointer, rows: x.rows, to: codes.words, mask: mask.words, on: context.crew)
+      values, rows: x.rows, to: codes.words, mask: mask.words, on: context.crew)
+    withExtendedLifetime(x) {}
     return Saved(x: x, affine: affine, levels: levels, codes: codes, mask: mask)
   }
 
-  /// The convolution on bits, with the signs of the latent weights as they are now.
-  func packed(_ levels: ResidualBinarizer.Levels, on context: ComputeContext) -> PackedConvolution {
+  /// The signs of the latent weights as they are now, `[filter][tap][word]`.
+  private func signBits(on context: ComputeContext) -> Memory {
     let depth = input.channels / groups
-    let rows = output.channels * window.taps
     let taps = CodeLayout(channels: depth)
+    let rows = output.channels * window.taps
     let bits = context.memory.take(bytes: rows * taps.words * 4)
-    defer { bits.keep() }
-    BitEncoder(
-      layout: taps, scale: Array(repeating: 1, count: depth), shift: Array(repeating: 0, count: depth),
-      betas: [1]
-    )
-    .run(weight.value.pointer, rows: rows, to: bits.words, mask: nil, on: context.crew)
+    BitEncoder(layout: taps, scale: [], shift: [], betas: [1]).run(
+      weight.value.pointer, rows: rows, to: bits.words, mask: nil, on: context.crew)
+    return bits
+  }
+
+  private func packed(
+    _ signs: Memory, _ levels: ResidualBinarizer.Levels, on context: ComputeContext
+  ) -> PackedConvolution {
+    let words = output.channels * window.taps * layout.groupWords
+    defer { signs.keep() }
     return PackedConvolution(
       window: window, filters: output.channels, groups: groups, planeWeights: levels.weights,
-      words: Array(UnsafeBufferPointer(start: bits.words, count: rows * taps.words)),
+      words: Array(UnsafeBufferPointer(start: signs.words, count: words)),
       parts: ConvolutionBlocks.plain(filters: output.channels, groups: groups), inputChannels: input.channels,
       kernels: context.crew.kernels)
   }
@@ -150,23 +169,25 @@ package struct BinaryConvolution: Layer {
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
-    let signs = signs(on: context)
-    defer { signs.keep() }
-    let dz = context.tensor(dy.images, input)
-    saved.levels.betas.withUnsafeBufferPointer { betas in
-      guard let betas = betas.baseAddress else { return }
-      ConvolutionGradient(
-        window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
-        patches: patches(saved, betas: betas), patchGroupStride: layout.groupWords, weights: signs.floats,
-        weightGradient: weight.gradient.pointer,
-        inputGradient: .init(
-          pointer: dz.pointer, mask: saved.mask.words, maskStride: layout.words,
-          maskGroupStride: layout.groupWords)
-      ).run(dy, on: context)
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    guard let signs = saved.signs else {
+      preconditionFailure("\(name): a gradient of a forward pass that was no training")
     }
-    return norm.backward(dz, x: saved.x, affine: saved.affine, on: context)
+    let product = BinaryGradient(
+      window: window, groups: groups, input: input, filters: output.channels, layout: layout,
+      levels: saved.levels, codes: saved.codes, mask: saved.mask, signs: signs, gradient: gradient,
+      on: context)
+    context.timed(.weightGradient, of: name) {
+      product.weightGradient(into: weight.gradient.pointer, on: context)
+    }
+    let dz = context.tensor(gradient.tensor.images, input)
+    let sums = context.timed(.inputGradient, of: name) {
+      norm.gradientSums(dz, x: saved.x, affine: saved.affine, on: context) { rows, worker in
+        product.inputGradient(rows, into: dz.pointer, worker: worker, on: context)
+      }
+    }
+    return norm.backward(dz, sums: sums, x: saved.x, affine: saved.affine, gradient: gradient, on: context)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

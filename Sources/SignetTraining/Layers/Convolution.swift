@@ -15,14 +15,17 @@ package struct Convolution: Layer {
   package let output: FeatureShape
   package var weight: Parameter
   package var bias: Parameter
+  /// Whether it reads the image: its gradient may be rounded like that of the binary layers behind it.
+  package let isFirst: Bool
 
   package init(
-    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int,
+    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int, isFirst: Bool = false,
     using random: inout SplitMix64
   ) {
     self.name = name
     self.window = window
     self.groups = groups
+    self.isFirst = isFirst
     input = FeatureShape(height: window.inHeight, width: window.inWidth, channels: inputChannels)
     output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
     weight = Parameter(
@@ -34,7 +37,9 @@ package struct Convolution: Layer {
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Tensor) {
-    let y = context.tensor(x.images, output)
+    let x = context.plain(x)
+    var y = context.tensor(x.images, output)
+    if isFirst && phase == .training { y.gradientElement = context.precision.element }
     RealConvolution(
       window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
       weights: weight.value.pointer, bias: bias.value.array, slope: nil
@@ -43,14 +48,19 @@ package struct Convolution: Layer {
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved x: Tensor, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
-    let filters = output.channels
-    let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out in
+    _ gradient: Gradient, saved x: Tensor, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    guard wantsInputGradient else {
+      RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input).run(
+        gradient.tensor, x: x, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+      return nil
+    }
+    let (dy, filters) = (context.widened(gradient.tensor), output.channels)
+    let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out, _ in
       context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
     }
     for filter in 0..<filters { bias.gradient.pointer[filter] = Float(sums[filter]) }
-    let dx = wantsInputGradient ? context.tensor(x.images, input) : nil
+    let dx = context.tensor(x.images, input)
     ConvolutionGradient(
       window: window, filters: filters, groups: groups, inputChannels: input.channels,
       patches: sk_patches(
@@ -58,9 +68,9 @@ package struct Convolution: Layer {
         plane_words: 0,
         planes: 0, channels: UInt32(input.channels / groups), betas: nil),
       patchGroupStride: input.channels / groups, weights: weight.value.pointer,
-      weightGradient: weight.gradient.pointer, inputGradient: dx.map { .init(pointer: $0.pointer) }
+      weightGradient: weight.gradient.pointer, inputGradient: .init(pointer: dx.pointer)
     ).run(dy, on: context)
-    return dx
+    return gradient.passed(dx)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

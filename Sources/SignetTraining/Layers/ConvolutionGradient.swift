@@ -21,14 +21,11 @@ struct ConvolutionGradient {
   var weights: UnsafePointer<Float>
   /// Receives `dW`, overwritten.
   var weightGradient: UnsafeMutablePointer<Float>
-  /// Receives the input's gradient, if wanted; straight-through mask included.
+  /// Receives the input's gradient, if wanted.
   var inputGradient: InputGradient?
 
   struct InputGradient {
     var pointer: UnsafeMutablePointer<Float>
-    var mask: UnsafePointer<UInt32>?
-    var maskStride = 0
-    var maskGroupStride = 0
   }
 
   private var channels: Int { inputChannels / groups }
@@ -64,9 +61,7 @@ struct ConvolutionGradient {
       sk_unpatch(
         window: window.cValue, patches: patches, channels: UInt32(channels),
         output: $0.pointer + group * channels,
-        pixel_stride: UInt32(inputChannels),
-        mask: $0.mask.map { mask in mask + group * (inputGradient?.maskGroupStride ?? 0) },
-        mask_stride: UInt32($0.maskStride))
+        pixel_stride: UInt32(inputChannels))
     }
   }
 

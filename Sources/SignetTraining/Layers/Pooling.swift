@@ -22,33 +22,37 @@ package struct MaxPool: Layer {
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Saved) {
-    let y = context.tensor(x.images, output)
+    var y = context.tensor(x.images, output, x.element)
+    (y.slopes, y.gradientElement) = (x.slopes, x.gradientElement)
     let chosen = context.memory.take(bytes: y.count)
-    let call = sk_float_pool(
-      window: window.cValue, input: x.pointer, channels: UInt32(output.channels), output: y.pointer,
-      chosen: chosen.bytes)
+    let call = sk_value_pool(
+      window: window.cValue, input: x.forKernels, output: y.raw, chosen: chosen.bytes)
     withUnsafePointer(to: call) { call in
       context.chunks(of: y.rows) { _, range in
-        context.crew.kernels.float_pool(call, range.lowerBound, range.upperBound)
+        context.crew.kernels.value_pool(call, range.lowerBound, range.upperBound)
       }
     }
+    withExtendedLifetime(x) {}
     return (y, Saved(chosen: chosen))
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    let dy = gradient.tensor
     let dx = context.tensor(
-      dy.images, FeatureShape(height: window.inHeight, width: window.inWidth, channels: output.channels))
-    var window = window.cValue
-    withUnsafePointer(to: &window) { window in
-      context.crew.pool.runRanges(dy.images, grain: 1) { range, _ in
-        context.crew.kernels.float_pool_backward(
-          window, saved.chosen.bytes, dy.pointer, dx.pointer, output.channels, range.lowerBound,
-          range.upperBound)
+      dy.images, FeatureShape(height: window.inHeight, width: window.inWidth, channels: output.channels),
+      dy.element)
+    let call = sk_pool_gradient(
+      window: window.cValue, channels: UInt32(output.channels),
+      kind: dy.element == .float32 ? .float32 : .bfloat16, chosen: saved.chosen.bytes, dy: dy.raw, dx: dx.raw)
+    withUnsafePointer(to: call) { call in
+      context.chunks(of: dx.rows) { _, range in
+        context.crew.kernels.value_pool_backward(call, range.lowerBound, range.upperBound)
       }
     }
-    return dx
+    withExtendedLifetime((saved, dy)) {}
+    return gradient.passed(dx, slopes: gradient.slopes)
   }
 
   package func compile(into compiler: inout ModelCompiler) throws {
@@ -72,6 +76,7 @@ package struct AveragePool: Layer {
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Saved) {
+    let x = context.plain(x)
     let (y, channels, pixels) = (context.tensor(x.images, output), input.channels, input.pixels)
     context.crew.pool.runRanges(x.images, grain: 1) { range, _ in
       for image in range {
@@ -84,19 +89,20 @@ package struct AveragePool: Layer {
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
-    let dx = context.tensor(dy.images, input)
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    let (dy, dx) = (gradient.tensor, context.tensor(gradient.tensor.images, input))
     let share = 1 / Float(input.pixels)
-    for image in 0..<dy.images {
-      for pixel in 0..<input.pixels {
-        let row = dx.pointer + image * input.count + pixel * input.channels
-        for channel in 0..<input.channels {
-          row[channel] = dy.pointer[image * input.channels + channel] * share
+    context.crew.pool.runRanges(dy.images, grain: 1) { range, _ in
+      for image in range {
+        let source = dy.pointer + image * input.channels
+        for pixel in 0..<input.pixels {
+          let row = dx.pointer + image * input.count + pixel * input.channels
+          for channel in 0..<input.channels { row[channel] = source[channel] * share }
         }
       }
     }
-    return dx
+    return gradient.passed(dx)
   }
 
   package func compile(into compiler: inout ModelCompiler) throws {

@@ -72,9 +72,10 @@ package struct QuantizedConvolution: Layer {
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Saved) {
-    let weights = try rounded()
+    let (x, weights) = (context.plain(x), try rounded())
     let levels = grayLevels(x, on: context)
-    let y = context.tensor(x.images, output)
+    var y = context.tensor(x.images, output)
+    if phase == .training { y.gradientElement = context.precision.element }
     let filters = output.channels
     let (scale, shift) = (weights.scale, bias.value.array)
     let reals = weights.values.map(Float.init)
@@ -105,17 +106,24 @@ package struct QuantizedConvolution: Layer {
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
-    let filters = output.channels
-    let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out in
-      context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
-    }
-    for filter in 0..<filters { bias.gradient.pointer[filter] = Float(sums[filter]) }
-    let dx = wantsInputGradient ? context.tensor(dy.images, input) : nil
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    let (filters, x) = (output.channels, saved.levels)
     let (depth, own) = (weight.count / filters, input.channels / groups)
     /// The unit of the channel that a weight belongs to.
     func unit(_ index: Int) -> Float { units[index / depth / (filters / groups) * own + index % own] }
+    // The patches were grey levels.
+    defer { for index in 0..<weight.count { weight.gradient.pointer[index] *= unit(index) } }
+    guard wantsInputGradient else {
+      RealWeightGradient(window: window, filters: filters, groups: groups, input: input).run(
+        gradient.tensor, x: x, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+      return nil
+    }
+    let (dy, dx) = (context.widened(gradient.tensor), context.tensor(x.images, input))
+    let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out, _ in
+      context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
+    }
+    for filter in 0..<filters { bias.gradient.pointer[filter] = Float(sums[filter]) }
     let effective = saved.weights.values.indices.map {
       Float(saved.weights.values[$0]) * saved.weights.scale[$0 / depth] / unit($0)
     }
@@ -127,12 +135,10 @@ package struct QuantizedConvolution: Layer {
           window: window.cValue, reals: saved.levels.pointer, bits: nil,
           pixel_stride: UInt32(input.channels), plane_words: 0, planes: 0, channels: UInt32(own), betas: nil),
         patchGroupStride: own, weights: base, weightGradient: weight.gradient.pointer,
-        inputGradient: dx.map { .init(pointer: $0.pointer) }
+        inputGradient: .init(pointer: dx.pointer)
       ).run(dy, on: context)
     }
-    // The patches were grey levels.
-    for index in 0..<weight.count { weight.gradient.pointer[index] *= unit(index) }
-    return dx
+    return gradient.passed(dx)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

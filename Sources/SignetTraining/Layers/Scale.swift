@@ -20,14 +20,16 @@ package struct Scale: Layer {
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Tensor) {
+    let x = context.plain(x)
     let (y, s) = (context.tensor(x.images, output), factor.value.pointer[0])
     for index in 0..<x.count { y.pointer[index] = x.pointer[index] * s }
     return (y, x)
   }
 
   package mutating func backward(
-    _ dy: Tensor, saved x: Tensor, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
+    _ gradient: Gradient, saved x: Tensor, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
+    let dy = gradient.tensor
     let (dx, s) = (context.tensor(x.images, output), factor.value.pointer[0])
     var sum: Double = 0
     for index in 0..<x.count {
@@ -35,7 +37,7 @@ package struct Scale: Layer {
       sum += Double(x.pointer[index]) * Double(dy.pointer[index])
     }
     factor.gradient.pointer[0] = Float(sum)
-    return dx
+    return gradient.passed(dx)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

@@ -18,8 +18,8 @@ package protocol Layer: Sendable {
 
   /// Writes the parameters' gradients; returns the input's, unless nobody wants it.
   mutating func backward(
-    _ dy: Tensor, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor?
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient?
 
   /// Visits the parameters, in an order that never changes; names are without the layer's.
   mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows
@@ -43,11 +43,11 @@ extension Layer {
   }
 
   mutating func erasedBackward(
-    _ dy: Tensor, saved: any Sendable, wantsInputGradient: Bool, on context: ComputeContext
-  ) throws -> Tensor? {
+    _ gradient: Gradient, saved: any Sendable, wantsInputGradient: Bool, on context: ComputeContext
+  ) throws -> Gradient? {
     guard let saved = saved as? Saved else {
       preconditionFailure("\(name): saved values of another layer: \(type(of: saved))")
     }
-    return try backward(dy, saved: saved, wantsInputGradient: wantsInputGradient, on: context)
+    return try backward(gradient, saved: saved, wantsInputGradient: wantsInputGradient, on: context)
   }
 }

@@ -36,13 +36,13 @@ extension Sequential {
           layers.append(
             Convolution(
               name: name, window: window, filters: filters, groups: groups, inputChannels: inputChannels,
-              using: &random))
+              isFirst: isFirst && method.isBinary, using: &random))
         }
         if !isLast, let output = layers.last?.output {
           layers.append(
             Activation(
               name: "\(name)_\(method.activation.rawValue)", input: output,
-              learnsSlope: method.activation == .prelu))
+              learnsSlope: method.activation == .prelu, isDeferred: network.isNormalized(after: index)))
         }
         lastDepth = window.taps * inputChannels / groups
       }
@@ -51,5 +51,19 @@ extension Sequential {
       layers.append(Scale(name: "scale", input: network.output, initial: 1 / Float(lastDepth)))
     }
     self.init(input: network.input, layers: layers)
+  }
+}
+
+extension NetworkLayout {
+  /// Whether the next layer that computes anything but a maximum is a convolution, which normalises its input first.
+  fileprivate func isNormalized(after index: Int) -> Bool {
+    for layer in layers[(index + 1)...] {
+      switch layer {
+      case .maxPool: continue
+      case .convolution: return true
+      case .averagePool: return false
+      }
+    }
+    return false
   }
 }

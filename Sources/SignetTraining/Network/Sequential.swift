@@ -25,26 +25,29 @@ package struct Sequential: Sendable {
     var tape = Tape()
     var x = x
     for index in layers.indices {
-      let (output, saved) = try layers[index].erasedForward(x, phase: phase, on: context)
+      let (output, saved) = try context.timed(.forward, of: layers[index].name) {
+        try layers[index].erasedForward(x, phase: phase, on: context)
+      }
       try observe(layers[index], x, output)
       tape.saved.append(saved)
       x = output
     }
-    return (x, tape)
+    return (context.plain(x), tape)
   }
 
   /// Fills in all gradients; returns that of the input if it is wanted.
   @discardableResult
   package mutating func backward(
-    _ gradient: Tensor, tape: consuming Tape, wantsInputGradient: Bool = false, on context: ComputeContext
-  ) throws -> Tensor? {
+    _ gradient: Gradient, tape: consuming Tape, wantsInputGradient: Bool = false, on context: ComputeContext
+  ) throws -> Gradient? {
     var dy = gradient
     for index in layers.indices.reversed() {
       guard let saved = tape.saved.popLast() else { break }
       let wanted = index > 0 || wantsInputGradient
-      guard
-        let dx = try layers[index].erasedBackward(dy, saved: saved, wantsInputGradient: wanted, on: context)
-      else { return nil }
+      let dx = try context.timed(.backward, of: layers[index].name) {
+        try layers[index].erasedBackward(dy, saved: saved, wantsInputGradient: wanted, on: context)
+      }
+      guard let dx else { return nil }
       dy = dx
     }
     return dy

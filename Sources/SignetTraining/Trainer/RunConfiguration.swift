@@ -15,11 +15,13 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   /// Images held out of the training part.
   package var validation: Int
   package var seed: UInt64
+  /// What binary layers' gradients are computed with; nil, as in files from before there was a choice, is fp32.
+  package var precision: Precision?
 
   package init(
     data: String, network: NetworkDescription, method: Method, preprocessing: Preprocessing,
     classNames: [String],
-    epochs: Int, batchSize: Int, validation: Int, seed: UInt64
+    epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil
   ) {
     self.data = data
     self.network = network
@@ -30,7 +32,11 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.batchSize = batchSize
     self.validation = validation
     self.seed = seed
+    self.precision = precision
   }
+
+  /// What new runs take.
+  package static let defaultPrecision = Precision.float32
 
   package var inputShape: FeatureShape {
     FeatureShape(

@@ -85,9 +85,12 @@ package struct Trainer: Sendable {
     }
     let (loss, gradient, correct) = CrossEntropy.evaluate(logits, labels: batch.labels, on: context)
     guard loss.isFinite else { throw notFinite(x, before: before, on: context) }
-    try network.backward(gradient, tape: tape, on: context)
-    let changes = try adam.update(
-      &network, learningRate: rate, regularizer: configuration.method.regularizer, on: context)
+    var random = SplitMix64(seed: configuration.seed, stream: 0x2000 + UInt64(step))
+    try network.backward(Gradient(gradient, key: random.next()), tape: tape, on: context)
+    let changes = try context.timed(.optimizer, of: "adam") {
+      try adam.update(
+        &network, learningRate: rate, regularizer: configuration.method.regularizer, on: context)
+    }
     return StepResult(
       step: step, loss: loss, learningRate: rate, signChanges: changes, images: batch.labels.count,
       correct: correct)
@@ -99,7 +102,7 @@ package struct Trainer: Sendable {
     var finite = 0
     // The error itself is not needed: what matters is which layer it stops at.
     _ = try? network.forward(x, phase: .training, on: context) { _, _, output in
-      guard output.values.allSatisfy(\.isFinite) else { throw NotFinite() }
+      guard context.plain(output).values.allSatisfy(\.isFinite) else { throw NotFinite() }
       finite += 1
     }
     let layer = finite < network.layers.count ? network.layers[finite].name : "loss"

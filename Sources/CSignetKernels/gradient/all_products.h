@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The products of a binary layer's backward pass in every precision, compiled for the ISA of the including file.
+//
+// An ISA gives SK_GRADIENT_VECTORS, and dot_bytes; one with bfloat16 instructions gives SK_DOT_PAIRS as well.
+
+#include "pack.h"
+#include "masked.h"
+
+#ifndef SK_DOT_PAIRS
+// The high halves first, as the instructions that do both at once.
+SK_INLINE sk_f32 SK_NAME(dot_pairs)(sk_f32 sum, sk_u32 panel, uint32_t word) {
+  const sk_f32 high = (sk_f32)SK_NAME(from_bits)(word & 0xFFFF0000u), low = (sk_f32)SK_NAME(from_bits)(word << 16);
+  sum = SK_FMA((sk_f32)(panel & 0xFFFF0000u), high, sum);
+  return SK_FMA((sk_f32)(panel << 16), low, sum);
+}
+#define SK_DOT_PAIRS(sum, panel, word) SK_NAME(dot_pairs)(sum, panel, word)
+#define SK_HAS_PAIRS false
+#else
+#define SK_HAS_PAIRS true
+#endif
+
+#define SK_P(name) SK_NAME(name##_float32)
+#define SK_STEP 1
+#define SK_SUM sk_f32
+#define SK_SCALAR float
+#define SK_DOT(sum, panel, word) SK_FMA((sk_f32)(panel), (sk_f32)SK_NAME(from_bits)(word), sum)
+#include "products.h"
+#undef SK_P
+#undef SK_STEP
+#undef SK_DOT
+
+#define SK_P(name) SK_NAME(name##_bfloat16)
+#define SK_STEP 2
+#define SK_DOT(sum, panel, word) SK_DOT_PAIRS(sum, panel, word)
+#include "products.h"
+#undef SK_P
+#undef SK_STEP
+#undef SK_DOT
+#undef SK_SUM
+#undef SK_SCALAR
+
+#define SK_P(name) SK_NAME(name##_int8)
+#define SK_STEP 4
+#define SK_SUM sk_i32
+#define SK_SCALAR int32_t
+#define SK_DOT(sum, panel, word) SK_NAME(dot_bytes)(sum, panel, word)
+#include "products.h"
+#undef SK_P
+#undef SK_STEP
+#undef SK_DOT
+#undef SK_SUM
+#undef SK_SCALAR
+
+const sk_gradients SK_NAME(sk_gradients) = {
+    .products =
+        {
+            {SK_NAME(weight_gradient_float32), SK_NAME(input_gradient_float32), SK_NAME(peak_float32)},
+            {SK_NAME(weight_gradient_bfloat16), SK_NAME(input_gradient_bfloat16), SK_NAME(peak_bfloat16)},
+            {SK_NAME(weight_gradient_int8), SK_NAME(input_gradient_int8), SK_NAME(peak_int8)},
+        },
+    .pack = SK_NAME(pack_gradient),
+    .maxima = SK_NAME(gradient_maxima),
+    .sums = SK_NAME(gradient_sums),
+    .round = SK_NAME(round_gradient),
+    .widen = SK_NAME(widen_gradient),
+    .has_bfloat16 = SK_HAS_PAIRS,
+};

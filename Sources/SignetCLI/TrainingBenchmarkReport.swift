@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Signet
+import SignetTraining
+
+/// What `signet benchmark --training` tells; times and multiply-adds are of one image.
+struct TrainingBenchmarkReport: Encodable {
+  struct Layer: Encodable {
+    let name: String
+    let depth: Int?
+    let macs: Int?
+    let forwardMilliseconds: Double?
+    let backwardMilliseconds: Double?
+    let weightGradientMilliseconds: Double?
+    let inputGradientMilliseconds: Double?
+    let weightGradientShareOfPeak: Double?
+    let inputGradientShareOfPeak: Double?
+
+    init(_ row: TrainingBenchmark.Row, peak: Double) {
+      name = row.layer
+      (depth, macs) = (row.depth, row.multiplyAdds)
+      (forwardMilliseconds, backwardMilliseconds) = (row.forward, row.backward)
+      (weightGradientMilliseconds, inputGradientMilliseconds) = (row.weightGradient, row.inputGradient)
+      func share(_ milliseconds: Double?) -> Double? {
+        guard let milliseconds, let work = row.multiplyAdds, milliseconds > 0, peak > 0 else { return nil }
+        return Double(work) / (milliseconds * 1e-3) / peak
+      }
+      weightGradientShareOfPeak = share(row.weightGradient)
+      inputGradientShareOfPeak = share(row.inputGradient)
+    }
+  }
+
+  let network: String
+  let method: String
+  let binarizations: Int
+  let precision: String
+  let millisecondsPerImage: Double
+  let millisecondsPerImageMinimum: Double
+  let millisecondsPerImageP90: Double
+  let optimizerMilliseconds: Double
+  let processor: String?
+  let isa: String
+  let threads: Int
+  let batch: Int
+  let runs: Int
+  let warmUpRuns: Int
+  let peakMacsPerSecond: Double
+  let peakMacsPerSecondAllThreads: Double
+  let peakResidentBytes: Int
+  let layers: [Layer]
+
+  init(_ configuration: RunConfiguration, _ benchmark: TrainingBenchmark, crew: Crew) {
+    network = configuration.network.name
+    (method, binarizations) = (configuration.method.name, configuration.method.binarizations)
+    precision = (configuration.precision ?? .float32).rawValue
+    millisecondsPerImage = benchmark.whole.median
+    millisecondsPerImageMinimum = benchmark.whole.minimum
+    millisecondsPerImageP90 = benchmark.whole.ninetiethPercentile
+    optimizerMilliseconds = benchmark.optimizer
+    processor = Processor.name
+    isa = crew.table.isa.rawValue
+    (threads, batch) = (crew.pool.threads, configuration.batchSize)
+    (runs, warmUpRuns) = (benchmark.whole.count, benchmark.warmUpSteps)
+    peakMacsPerSecond = benchmark.peak.oneThread
+    peakMacsPerSecondAllThreads = benchmark.peak.allThreads
+    peakResidentBytes = Self.peakResidentBytes
+    layers = benchmark.rows.map { Layer($0, peak: benchmark.peak.allThreads) }
+  }
+
+  /// The most memory that this process ever had.
+  private static var peakResidentBytes: Int {
+    var usage = rusage()
+    #if canImport(Darwin)
+    getrusage(RUSAGE_SELF, &usage)
+    return Int(usage.ru_maxrss)
+    #else
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Int(usage.ru_maxrss) * 1024
+    #endif
+  }
+
+  /// Prints a table, and below it what holds for the whole.
+  func show() {
+    let names = 2 + (layers.map(\.name.count).max() ?? 0)
+    print(
+      "layer".padded(names, right: false) + "K".padded(6) + "MMAC".padded(9) + "forward ms".padded(12)
+        + "backward".padded(10) + "dW".padded(9) + "of peak".padded(9) + "dX".padded(9) + "of peak".padded(9))
+    func time(_ milliseconds: Double?, _ width: Int) -> String {
+      (milliseconds.map { String.fixed($0, 4) } ?? "").padded(width)
+    }
+    func percent(_ share: Double?) -> String {
+      (share.map { .fixed($0 * 100, 0) + " %" } ?? "").padded(9)
+    }
+    for layer in layers {
+      print(
+        layer.name.padded(names, right: false) + (layer.depth.map(String.init) ?? "").padded(6)
+          + (layer.macs.map { .fixed(Double($0) / 1e6, 2) } ?? "").padded(9)
+          + time(layer.forwardMilliseconds, 12) + time(layer.backwardMilliseconds, 10)
+          + time(layer.weightGradientMilliseconds, 9) + percent(layer.weightGradientShareOfPeak)
+          + time(layer.inputGradientMilliseconds, 9) + percent(layer.inputGradientShareOfPeak))
+    }
+    func rate(_ macs: Double) -> String { .fixed(macs / 1e9, 0) + " G MAC/s" }
+    print(
+      """
+
+      \(network) by \(method), M = \(binarizations), \(precision): \(String.fixed(millisecondsPerImage, 4)) ms per image \
+      for a whole step (median of \(runs); least \(String.fixed(millisecondsPerImageMinimum, 4)))
+      Adam \(String.fixed(optimizerMilliseconds, 4)) ms of it; at most \(peakResidentBytes / 1_000_000) MB of memory
+      \(processor ?? "unknown processor"), \(isa), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch)
+      peak of the products: \(rate(peakMacsPerSecond)) with one thread, \(rate(peakMacsPerSecondAllThreads)) with \(threads)
+      """)
+  }
+}

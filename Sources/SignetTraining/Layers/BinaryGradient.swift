@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+import Signet
+
+/// The two products of a binary convolution's backward pass; in both, one operand is bits.
+///
+/// With the binarized input `ẑ` and `dY [rows, filters]`: `dW[f, t, c] = Σ_rows dY·ẑ`, and
+/// `dẑ[p, c] = Σ_{t, f} dY·sign(W)`, zero where |z| > 1. Bits become ±1 operands panel by panel, and are never kept.
+/// - In 8 bits `dY` is rounded at random, by row for `dẑ` and by filter for `dW`: each product's scale leaves its sum.
+/// - Every sum runs in one order, whatever the threads.
+struct BinaryGradient {
+  private let window: Window
+  private let input: FeatureShape
+  private let rows: Int
+  private let pixels: Int
+  private let filters: Int
+  private let layout: CodeLayout
+  private let parts: [PackedGradient]
+  private let levels: [Float]
+  private let planes: Int
+  private let quantum: Float
+  private let offset: Int32
+  private let codes: Memory
+  private let mask: Memory
+  private let signs: Memory
+  private let zeros: Memory
+  private let scratch: [Memory]
+
+  /// Packs the gradient in the context's precision.
+  init(
+    window: Window, groups: Int, input: FeatureShape, filters: Int, layout: CodeLayout,
+    levels: ResidualBinarizer.Levels, codes: Memory, mask: Memory, signs: Memory, gradient: Gradient,
+    on context: ComputeContext
+  ) {
+    self.window = window
+    self.input = input
+    self.layout = layout
+    (self.codes, self.mask, self.signs) = (codes, mask, signs)
+    let dy = context.precision == .bfloat16 ? context.rounded(gradient.tensor) : gradient.tensor
+    rows = dy.rows
+    pixels = dy.images * input.pixels
+    self.filters = filters / groups
+    planes = levels.weights.count
+    let betas = levels.betas
+    self.levels = (0..<1 << planes).map { code in
+      betas.indices.reduce(0) { $0 + (code >> $1 & 1 == 1 ? betas[$1] : -betas[$1]) }
+    }
+    // A sum of levels is at most 63 steps of 8-bit operands; one plane is ±1 step.
+    let largest = betas.reduce(0, +)
+    offset = planes == 1 ? 1 : 63
+    quantum = largest / Float(offset)
+    let own = self.filters
+    parts = (0..<groups).map { group in
+      PackedGradient(
+        dy, firstFilter: group * own, filters: own, key: gradient.key &+ UInt64(group), on: context)
+    }
+    zeros = context.memory.take(bytes: (own + 4) * 4)
+    zeros.bytes.update(repeating: 0, count: (own + 4) * 4)
+    scratch = (0..<context.crew.pool.threads).map { _ in
+      context.memory.take(bytes: sk_gradient_scratch_bytes(own))
+    }
+  }
+
+  /// `dW`, `[filters, taps, C/groups]`, overwritten.
+  func weightGradient(into target: UnsafeMutablePointer<Float>, on context: ComputeContext) {
+    let kernel = context.gradients.pointee.product(context.precision).weight_gradient
+    let channels = layout.groupChannels
+    let columns = window.taps * ((channels + 15) / 16)
+    let tasks = WeightGradientTasks(columns: columns, filters: filters, threads: context.crew.pool.threads)
+    for (group, part) in parts.enumerated() {
+      levels.withUnsafeBufferPointer { levels in
+        guard let levels = levels.baseAddress else { return }
+        let scales = part.bytes?.scales ?? [0]
+        let sums = part.bytes?.sums ?? [0]
+        scales.withUnsafeBufferPointer { scales in
+          sums.withUnsafeBufferPointer { sums in
+            let call = sk_weight_gradient(
+              window: window.cValue, reals: nil, bits: codes.words + group * layout.groupWords,
+              pixel_words: UInt32(layout.words * planes), plane_words: UInt32(layout.words),
+              planes: UInt32(planes), channels: UInt32(channels), levels: levels, quantum: quantum,
+              offset: offset, dy: part.packed.words, rows: rows, filters: UInt32(filters),
+              scales: scales.baseAddress, sums: sums.baseAddress,
+              dw: target + group * filters * window.taps * channels)
+            withUnsafePointer(to: call) { call in
+              tasks.run(on: context) { columns, tiles, worker in
+                kernel(
+                  call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,
+                  scratch[worker].raw)
+              }
+            }
+          }
+        }
+      }
+    }
+    withExtendedLifetime(self) {}
+  }
+
+  /// `dz` of some input pixels, `[pixel, channels]`, overwritten.
+  func inputGradient(
+    _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, worker: Int, on context: ComputeContext
+  ) {
+    let kernel = context.gradients.pointee.product(context.precision).input_gradient
+    let channels = layout.groupChannels
+    for (group, part) in parts.enumerated() {
+      var call = sk_input_gradient(
+        window: window.cValue, dy: part.rows, row_bytes: part.rowBytes, zeros: zeros.raw,
+        scales: part.bytes.map { UnsafePointer($0.rowScales.floats) },
+        sums: part.bytes.map { UnsafeRawPointer($0.rowSums.raw).assumingMemoryBound(to: Int32.self) },
+        weights: signs.words + group * filters * window.taps * layout.groupWords,
+        words: UInt32(layout.groupWords), channels: UInt32(channels), filters: UInt32(filters),
+        mask: mask.words + group * layout.groupWords, mask_words: UInt32(layout.words),
+        dx: target + group * channels, pixel_stride: UInt32(input.channels))
+      kernel(&call, range.lowerBound, range.upperBound, scratch[worker].raw)
+    }
+    withExtendedLifetime(self) {}
+  }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+import Signet
+
+/// The gradient of one group's filters in the forms that the products of a binary layer read.
+struct PackedGradient {
+  /// `dY` for the input's gradient, `[rows]` with ``rowBytes`` between them.
+  let rows: UnsafeRawPointer
+  let rowBytes: Int
+  /// `dY` for the weights' gradient: the rows of a word side by side.
+  let packed: Memory
+  /// Nil unless the gradient is in 8 bits.
+  let bytes: Bytes?
+  private let natural: Tensor
+
+  /// An 8-bit gradient: `dY ≈ scale · value`, with a scale for each row in one form, for each filter in the other.
+  struct Bytes {
+    let values: Memory
+    let rowScales: Memory
+    let rowSums: Memory
+    let scales: [Float]
+    let sums: [Int32]
+  }
+
+  /// Packs in the context's precision; `key` is what random rounding derives from.
+  init(_ dy: Tensor, firstFilter: Int, filters: Int, key: UInt64, on context: ComputeContext) {
+    let precision = context.precision
+    let (rows, start) = (dy.rows, dy.raw + firstFilter * dy.element.bytes)
+    let steps = (rows + 3) / 4 * 4 / precision.rowsInWord
+    let blocks = (filters + Int(SK_GRADIENT_FILTERS) - 1) / Int(SK_GRADIENT_FILTERS)
+    natural = dy
+    packed = context.memory.take(bytes: blocks * steps * Int(SK_GRADIENT_FILTERS) * 4)
+    var call = sk_gradient_pack(
+      kind: dy.element == .float32 ? .float32 : .bfloat16, precision: precision.kernel, dy: start,
+      stride: dy.channels, rows: rows, filters: filters, key: key, column_inverses: nil, words: packed.words,
+      bytes: nil, row_scales: nil, row_sums: nil)
+    guard precision == .int8 else {
+      self.rows = UnsafeRawPointer(start)
+      rowBytes = dy.channels * dy.element.bytes
+      bytes = nil
+      withUnsafePointer(to: call) { call in
+        context.chunks(of: rows) { _, range in
+          context.gradients.pointee.pack(call, range.lowerBound, range.upperBound, nil)
+        }
+      }
+      return
+    }
+    // The kernel may read up to 3 bytes behind the last row.
+    let values = context.memory.take(bytes: rows * filters + 4)
+    let (scales, sums) = (context.memory.take(bytes: rows * 4), context.memory.take(bytes: rows * 4))
+    let chunks = (rows + ComputeContext.chunkRows - 1) / ComputeContext.chunkRows
+    let partial = context.memory.take(bytes: chunks * filters * 4)
+    defer { partial.keep() }
+    call.bytes = UnsafeMutableRawPointer(values.raw).assumingMemoryBound(to: Int8.self)
+    call.row_scales = scales.floats
+    call.row_sums = UnsafeMutableRawPointer(sums.raw).assumingMemoryBound(to: Int32.self)
+    withUnsafePointer(to: call) { call in
+      context.chunks(of: rows) { chunk, range in
+        context.gradients.pointee.maxima(
+          call, range.lowerBound, range.upperBound, partial.floats + chunk * filters)
+      }
+    }
+    var inverses = [Float](repeating: 0, count: filters)
+    var columnScales = inverses
+    for filter in 0..<filters {
+      var most: Float = 0
+      for chunk in 0..<chunks { most = max(most, partial.floats[chunk * filters + filter]) }
+      columnScales[filter] = most / SK_GRADIENT_LIMIT
+      inverses[filter] = most > 0 ? SK_GRADIENT_LIMIT / most : 0
+    }
+    let counts = UnsafeMutableRawPointer(partial.raw).assumingMemoryBound(to: Int32.self)
+    inverses.withUnsafeBufferPointer { inverses in
+      call.column_inverses = inverses.baseAddress
+      withUnsafePointer(to: call) { call in
+        context.chunks(of: rows) { chunk, range in
+          context.gradients.pointee.pack(call, range.lowerBound, range.upperBound, counts + chunk * filters)
+        }
+      }
+    }
+    var columnSums = [Int32](repeating: 0, count: filters)
+    for chunk in 0..<chunks {
+      for filter in 0..<filters { columnSums[filter] &+= counts[chunk * filters + filter] }
+    }
+    self.rows = UnsafeRawPointer(values.raw)
+    rowBytes = filters
+    bytes = Bytes(values: values, rowScales: scales, rowSums: sums, scales: columnScales, sums: columnSums)
+  }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+package import Signet
+
+/// Times whole training steps on random images, and the parts of each layer.
+///
+/// All times are of one image, in milliseconds: those of a batch, divided by its images.
+package struct TrainingBenchmark {
+  package struct Row: Sendable {
+    package let layer: String
+    /// Medians of the steps in which parts were timed.
+    package var forward: Double?
+    package var backward: Double?
+    package var weightGradient: Double?
+    package var inputGradient: Double?
+    /// Multiply-adds of one product in one image; nil for layers that have none.
+    package var multiplyAdds: Int?
+    /// Input values that an output sums (K).
+    package var depth: Int?
+  }
+
+  /// Whole steps, in which nothing else was timed.
+  package let whole: Timings
+  package let rows: [Row]
+  package let optimizer: Double
+  /// Multiply-adds a second that the precision's products reach on registers.
+  package let peak: (oneThread: Double, allThreads: Double)
+  package let warmUpSteps: Int
+
+  /// Runs steps until the effort is enough; every second one with its parts timed.
+  package init(_ configuration: RunConfiguration, crew: Crew, effort: BenchmarkEffort) throws {
+    let precision = configuration.precision ?? .float32
+    let (context, stopwatch) = (try ComputeContext(crew: crew, precision: precision), Stopwatch())
+    let timed = try ComputeContext(crew: crew, precision: precision, stopwatch: stopwatch, sharing: context)
+    var trainer = try Trainer(configuration, stepsPerEpoch: 1)
+    let batch = RandomBatch(configuration)
+    let clock = ContinuousClock()
+    let kernel = context.gradients.pointee.product(precision).peak
+    let before = MachinePeaks.rates(of: { kernel($0) }, on: crew)
+    func step(on context: ComputeContext) throws -> Double {
+      let start = clock.now
+      _ = try trainer.train(batch.training, on: context)
+      return start.duration(to: clock.now).milliseconds
+    }
+    var (warmUpTime, warmUpSteps) = (0.0, 0)
+    while warmUpSteps < 2 || (warmUpTime < effort.warmUpMilliseconds && warmUpSteps < effort.warmUpRuns) {
+      warmUpTime += try step(on: context)
+      warmUpSteps += 1
+    }
+    let images = Double(configuration.batchSize)
+    var (totals, total) = ([Double](), 0.0)
+    while !effort.isEnough(milliseconds: total, runs: totals.count) {
+      let time = try step(on: context)
+      totals.append(time / images)
+      total += time
+      _ = try step(on: timed)
+    }
+    let after = MachinePeaks.rates(of: { kernel($0) }, on: crew)
+    let spans = stopwatch.take()
+    func median(_ layer: String, _ part: Stopwatch.Part) -> Double? {
+      spans[.init(layer: layer, part: part)].map { $0.median / images }
+    }
+    rows = trainer.network.layers.map { layer in
+      var row = Row(layer: layer.name)
+      row.forward = median(layer.name, .forward)
+      row.backward = median(layer.name, .backward)
+      row.weightGradient = median(layer.name, .weightGradient)
+      row.inputGradient = median(layer.name, .inputGradient)
+      (row.multiplyAdds, row.depth) = Self.work(of: layer)
+      return row
+    }
+    whole = Timings(totals)
+    optimizer = median("adam", .optimizer) ?? 0
+    peak = (max(before.oneThread, after.oneThread), max(before.allThreads, after.allThreads))
+    self.warmUpSteps = warmUpSteps
+  }
+
+  private static func work(of layer: any Layer) -> (multiplyAdds: Int?, depth: Int?) {
+    func work(_ window: Window, _ input: FeatureShape, _ groups: Int) -> (Int?, Int?) {
+      let depth = window.taps * input.channels / groups
+      return (layer.output.count * depth, depth)
+    }
+    switch layer {
+    case let layer as BinaryConvolution: return work(layer.window, layer.input, layer.groups)
+    case let layer as Convolution: return work(layer.window, layer.input, layer.groups)
+    case let layer as QuantizedConvolution: return work(layer.window, layer.input, layer.groups)
+    default: return (nil, nil)
+    }
+  }
+}
+
+/// Images and labels that stand for no data.
+package struct RandomBatch: Sendable {
+  private let inputs: AlignedBuffer<Float>
+  package let labels: [Int32]
+
+  package init(_ configuration: RunConfiguration) {
+    var random = SplitMix64(seed: 1)
+    let count = configuration.batchSize * configuration.inputShape.count
+    inputs = AlignedBuffer((0..<count).map { _ in random.uniform(-2, 2) })
+    labels = (0..<configuration.batchSize).map { _ in
+      Int32(random.index(below: configuration.classNames.count))
+    }
+  }
+
+  package var training: TrainingBatch {
+    TrainingBatch(inputs: UnsafeBufferPointer(inputs.elements), labels: labels)
+  }
+}
