@@ -157,7 +157,7 @@ struct BadNetworkTests {
       (Array("name: \u{1B}[31mx\nlayers: []\n".utf8), ["control characters"]),
       (Array("name: caf".utf8) + [0xE9, 0x0A], ["not text in UTF-8"]),
       (Array("name: x\nlayers: \u{9B}31m]\n".utf8), ["not valid YAML: control characters"]),
-      (Array("name: x\nlayers: \u{202E}a]\n".utf8), ["bad.yaml:2: not valid YAML", "\u{FFFD}a]"]),
+      (Array("name: x\nlayers: ]\u{202E}a\n".utf8), ["bad.yaml:2: not valid YAML", "]\u{FFFD}a"]),
       (Array("name: x\nlayers:\n - {type: \"\\e[2Jconv\"}\n".utf8), ["“\u{FFFD}[2Jconv”"]),
       (Array("name: x\n\"\\e[2J\\u202Ekey\": 1\nlayers: []\n".utf8), ["“\u{FFFD}[2J\u{FFFD}key”"]),
       (
