@@ -57,16 +57,21 @@ struct ThreadOptions: ParsableArguments {
 struct DataOptions: ParsableArguments {
   @Option(
     help:
-      "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, or folder:DIR with train/CLASS/*.jpg and test/CLASS/*.jpg."
+      "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, or folder:DIR with train/CLASS/*.jpg and test/CLASS/*.jpg. Required, unless a run is resumed or image files are predicted."
   )
   var data: String?
 
-  @Option(help: "Where fashion-mnist is looked for before the system's folder.")
+  @Option(help: "A folder in which fashion-mnist is looked for before the system's folder.")
   var dataRoot: String?
 
+  /// Refuses a command without data; in a command's `validate()`, so that its own usage is shown.
+  func requireData() throws {
+    guard data != nil else { throw ValidationError("--data is missing; for instance --data fashion-mnist") }
+  }
+
   func spec() throws -> DataSpec {
-    guard let data else { throw ValidationError("--data is missing; for instance --data fashion-mnist") }
-    return try DataSpec(parsing: data)
+    try requireData()
+    return try DataSpec(parsing: data ?? "")
   }
 }
 

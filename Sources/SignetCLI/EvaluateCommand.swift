@@ -22,6 +22,7 @@ struct EvaluateCommand: ParsableCommand {
   var batchSize = 64
 
   func validate() throws {
+    try data.requireData()
     guard (1...65536).contains(batchSize) else {
       throw ValidationError("--batch-size \(batchSize): give a number from 1 to 65536")
     }
@@ -52,7 +53,7 @@ struct EvaluateCommand: ParsableCommand {
       print("top-1           \(String.fixed(result.top1 * 100, 2)) %")
       print("top-5           \(String.fixed(result.top5 * 100, 2)) %")
       print(
-        "ms per image    \(String.fixed(result.millisecondsPerImage, 4)) (\(result.isa), \(result.threads) threads)"
+        "ms per image    \(String.fixed(result.millisecondsPerImage, 4)) (\(result.isa), \(counted(result.threads, "thread")))"
       )
       print("logits sha256   \(result.logitsSha256)")
     }

@@ -74,7 +74,9 @@ struct InspectCommand: ParsableCommand {
 
   /// A compact model, or a checkpoint compiled into one.
   private static func load(_ path: String) throws -> CompactModel {
-    let archive = try TensorArchive(path: path, verifyingChecksum: false)
+    let archive = try TensorArchive(
+      path: path, verifyingChecksum: false,
+      remedy: path.hasSuffix(".safetensors") ? Checkpoint.remedy : TensorArchive.remedy)
     guard archive.metadata["format"] == Checkpoint.format else { return try CompactModel(path: path) }
     return try CompactModel(bytes: Checkpoint(path: path).trainer.compactModel(), path: path)
   }

@@ -14,6 +14,15 @@ struct NetworkFile {
 
   struct Failure: Error, CustomStringConvertible {
     let description: String
+
+    /// Names and values come from a file, so the text is made printable.
+    init(_ text: String) { description = text.printable(limit: 1000) }
+  }
+
+  /// What gives the size of a network's input, where the network itself may have one.
+  enum InputSource {
+    case data
+    case option
   }
 
   /// A built-in network's name, or a file's path.
@@ -25,20 +34,19 @@ struct NetworkFile {
     let looksLikeFile = name.contains("/") || name.hasSuffix(".yaml") || name.hasSuffix(".yml")
     guard looksLikeFile || FileManager.default.fileExists(atPath: name) else {
       throw Failure(
-        description:
-          "no network is called “\(name)”; there are \(NetworkDescription.builtIn.map(\.name).joined(separator: ", ")), or give a YAML file"
+        "no network is called “\(name)”; there are \(NetworkDescription.builtIn.map(\.name).joined(separator: ", ")), or give a YAML file"
       )
     }
     path = name
-    let text = String(decoding: try AtomicFile.read(name), as: UTF8.self)
+    let text = try NetworkText.read(name)
     let node: Node
     do {
       guard let composed = try Yams.compose(yaml: text) else {
-        throw Failure(description: "\(name): the file is empty; write “name:” and “layers:”")
+        throw Failure("\(name): the file is empty; write “name:” and “layers:”")
       }
       node = composed
     } catch let error as YamlError {
-      throw Failure(description: "\(name): not valid YAML: \(error)")
+      throw NetworkText.failure(error, path: name)
     }
     try Self.check(node, path: name)
     let layers = node.mapping?["layers"]?.sequence
@@ -51,13 +59,39 @@ struct NetworkFile {
   }
 
   /// Works the shapes out; a layer that does not fit is told with its line.
-  func layout(input: FeatureShape, classes: Int) throws -> NetworkLayout {
+  func layout(
+    input: FeatureShape, classes: Int, from source: InputSource = .data
+  ) throws -> NetworkLayout {
+    try check(input, from: source)
     do {
       return try NetworkLayout(description, input: input, classes: classes)
     } catch let error as NetworkError {
       guard let path else { throw error }
       let line = error.layer.flatMap { $0 < lines.count ? lines[$0] : nil }
-      throw Failure(description: "\(path)\(line.map { ":\($0)" } ?? ""): \(error)")
+      throw Failure("\(path)\(line.map { ":\($0)" } ?? ""): \(error)")
+    }
+  }
+
+  /// Refuses an input of another size than the network's own; what to do depends on where both come from.
+  private func check(_ input: FeatureShape, from source: InputSource) throws {
+    guard let own = description.input, own != [input.height, input.width, input.channels] else { return }
+    let size = own.map(String.init).joined(separator: "×")
+    let free = NetworkDescription.builtIn.filter { $0.input == nil }.map(\.name).joined(separator: " or ")
+    let folder = "folder:DIR, whose pictures are brought to that size"
+    switch (path, source) {
+    case (nil, .data):
+      throw Failure(
+        "network “\(description.name)” needs images of \(size), the data has \(input); use \(free), which take other sizes, or \(folder)"
+      )
+    case (nil, .option):
+      throw Failure(
+        "network “\(description.name)” needs an input of \(size), not \(input); leave --input out, or use \(free)"
+      )
+    case (let path?, .data):
+      throw Failure(
+        "\(path): its “input” is \(size), the data has \(input); leave “input” out, or use \(folder)")
+    case (let path?, .option):
+      throw Failure("\(path): its “input” is \(size), not \(input); leave --input or “input” out")
     }
   }
 
@@ -68,14 +102,12 @@ struct NetworkFile {
     func check(_ mapping: Node.Mapping?, _ known: Set<String>, line: Int?, what: String) throws {
       guard let mapping else {
         throw Failure(
-          description:
-            "\(path):\(line ?? 1): \(what) must be a mapping with \(known.sorted().joined(separator: ", "))")
+          "\(path):\(line ?? 1): \(what) must be a mapping with \(known.sorted().joined(separator: ", "))")
       }
       for (key, _) in mapping {
         guard let name = key.string, known.contains(name) else {
           throw Failure(
-            description:
-              "\(path):\(key.mark?.line ?? line ?? 1): unknown key “\(key.string ?? "?")” in \(what); there are \(known.sorted().joined(separator: ", "))"
+            "\(path):\(key.mark?.line ?? line ?? 1): unknown key “\((key.string ?? "?").printable(limit: 40))” in \(what); there are \(known.sorted().joined(separator: ", "))"
           )
         }
       }
@@ -85,15 +117,13 @@ struct NetworkFile {
       let sizes = input.sequence?.map { $0.int ?? 0 } ?? []
       guard sizes.count == 3, sizes.allSatisfy({ (1...65536).contains($0) }), [1, 3].contains(sizes[2]) else {
         throw Failure(
-          description:
-            "\(path):\(input.mark?.line ?? 1): “input” must be [height, width, channels] with 1 or 3 channels, for instance [28, 28, 1]"
+          "\(path):\(input.mark?.line ?? 1): “input” must be [height, width, channels] with 1 or 3 channels, for instance [28, 28, 1]"
         )
       }
     }
     if let layers = node.mapping?["layers"], layers.sequence == nil {
       throw Failure(
-        description:
-          "\(path):\(layers.mark?.line ?? 1): “layers” must be a list, for instance “- {type: dense}”")
+        "\(path):\(layers.mark?.line ?? 1): “layers” must be a list, for instance “- {type: dense}”")
     }
     for (index, layer) in (node.mapping?["layers"]?.sequence.map(Array.init) ?? []).enumerated() {
       try check(layer.mapping, layerKeys, line: layer.mark?.line, what: "layer \(index + 1)")
@@ -106,24 +136,26 @@ struct NetworkFile {
     switch error {
     case .keyNotFound(let key, let found): (context, what) = (found, "“\(key.stringValue)” is missing")
     case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found): context = found
-    @unknown default: return Failure(description: "\(path): \(error)")
+    @unknown default: return Failure("\(path): \(error)")
     }
     let layer = context.codingPath.compactMap(\.intValue).first
     let found = layer.flatMap { node.mapping?["layers"]?.sequence?[$0] } ?? node
     let key = context.codingPath.last { $0.intValue == nil }?.stringValue ?? "layers"
     if what.isEmpty {
+      let value = found.mapping?[key]?.scalar.map { "“\($0.string.printable(limit: 40))”" }
+      let not = value.map { ", not \($0)" } ?? ""
       what =
         switch key {
         case "type":
-          "unknown layer type; there are \(LayerDescription.Kind.allCases.map(\.rawValue).joined(separator: ", "))"
+          "unknown layer type\(value.map { " \($0)" } ?? ""); there are \(LayerDescription.Kind.allCases.map(\.rawValue).joined(separator: ", "))"
         case "name": "“name” must be text"
         case "kernel", "stride", "padding":
-          "“\(key)” must be a whole number or two of them, for instance [3, 1]"
-        default: "“\(key)” must be a whole number"
+          "“\(key)” must be a whole number or two of them, for instance [3, 1]\(not)"
+        default: "“\(key)” must be a whole number\(not)"
         }
     }
     // The line of the key's value, or of what it is missing in.
     let line = (found.mapping?[key] ?? found).mark?.line ?? 1
-    return Failure(description: "\(path):\(line): \(layer.map { "layer \($0 + 1): " } ?? "")\(what)")
+    return Failure("\(path):\(line): \(layer.map { "layer \($0 + 1): " } ?? "")\(what)")
   }
 }

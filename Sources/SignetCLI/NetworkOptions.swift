@@ -23,10 +23,13 @@ enum Toggle: String, CaseIterable, ExpressibleByArgument {
 
 /// Which method, and in what it departs from its paper.
 struct MethodOptions: ParsableArguments {
-  @Option(help: "One of: \(Method.all.map(\.name).joined(separator: ", ")).")
+  @Option(
+    help: "One of: \(Method.all.map(\.name).joined(separator: ", ")); \(Method.tang.name) if not given.")
   var method: String?
 
-  @Option(parsing: .unconditional, help: "Planes of the activations (M), 1 to 4.")
+  @Option(
+    parsing: .unconditional,
+    help: "Planes of the activations (M), 1 to 4; \(Method.tang.binarizations) if not given.")
   var binarizations: Int?
 
   @Option(
@@ -57,14 +60,17 @@ struct MethodOptions: ParsableArguments {
     var result = base
     if let binarizations {
       guard base.isBinary else {
-        throw TrainingError(.badOption, "--binarizations goes with a binary method, not with \(base.name)")
+        throw TrainingError(
+          .badOption, "--binarizations goes with a binary method, not with \(base.name); leave it out")
       }
       result.binarizations = binarizations
     }
     if let activation { result.activation = activation }
-    guard base.isBinary || (lastLayer != .binary && scaleLayer != .on) else {
+    for (option, isGiven) in [
+      ("--last-layer binary", lastLayer == .binary), ("--scale-layer on", scaleLayer == .on),
+    ] where isGiven && !base.isBinary {
       throw TrainingError(
-        .badOption, "--last-layer binary and --scale-layer on go with a binary method, not with \(base.name)")
+        .badOption, "\(option) goes with a binary method, not with \(base.name); leave it out")
     }
     if let lastLayer { result.lastLayer = lastLayer }
     if let firstLayer { result.firstLayer = firstLayer == .int8 ? .int8 : nil }
@@ -92,7 +98,9 @@ struct NetworkOptions: ParsableArguments {
       throw ValidationError("--classes \(classes): give a number from 2 to 1000000")
     }
     if let input, Self.sizes(input) == nil {
-      throw ValidationError("--input \(input): write it as HEIGHTxWIDTHxCHANNELS, for instance 224x224x3")
+      throw ValidationError(
+        "--input \(input): write it as HEIGHTxWIDTHxCHANNELS, for instance 224x224x3, with sides from 1 to 65536 and 1 to 4 channels"
+      )
     }
   }
 
@@ -133,7 +141,7 @@ struct NetworkOptions: ParsableArguments {
     let shape = FeatureShape(height: sizes[0], width: sizes[1], channels: sizes[2])
     let method = try method.applied(to: Method.named(method.method ?? Method.tang.name))
     let classes = classes ?? (sizes[0] >= 224 ? 1000 : 10)
-    _ = try file.layout(input: shape, classes: classes)
+    _ = try file.layout(input: shape, classes: classes, from: .option)
     var preprocessing = Preprocessing(
       height: shape.height, width: shape.width, channels: shape.channels,
       mean: Array(repeating: 0.5, count: shape.channels),

@@ -6,7 +6,11 @@ import SignetData
 
 struct PredictCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "predict", abstract: "Name what is in images, with probabilities.")
+    commandName: "predict", abstract: "Name what is in images, with probabilities.",
+    discussion: """
+      Image files are brought to the model's size and channels. Where a PNG file is transparent, white shows through; a \
+      model of light things on black, such as one of Fashion-MNIST, wants them on black instead.
+      """)
 
   @Argument(help: "A compact model (.signet).")
   var model: String
@@ -18,8 +22,8 @@ struct PredictCommand: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var output: OutputOptions
 
-  @Option(parsing: .unconditional, help: "Test images of --data to predict and to draw, instead of files.")
-  var count = 4
+  @Option(parsing: .unconditional, help: "Test images of --data to predict and to draw; 4 if not given.")
+  var count: Int?
 
   @Option(parsing: .unconditional, help: "Labels shown of each image.")
   var top = 5
@@ -29,7 +33,10 @@ struct PredictCommand: ParsableCommand {
       throw ValidationError("give either image files or --data SPEC")
     }
     guard top >= 1 else { throw ValidationError("--top \(top): give a positive number") }
-    guard count >= 1 else { throw ValidationError("--count \(count): give a positive number") }
+    if let count, count < 1 { throw ValidationError("--count \(count): give a positive number") }
+    guard count == nil || data.data != nil else {
+      throw ValidationError("--count goes with --data; all image files that are given are predicted")
+    }
   }
 
   struct Label: Encodable {
@@ -50,11 +57,13 @@ struct PredictCommand: ParsableCommand {
     let engine = try Engine(CompactModel(path: model), crew: threads.crew(), batch: 1)
     let preprocessing = engine.model.preprocessing
     var inputs: [(name: String, image: PixelImage, truth: String?)] = []
+    var available = Int.max
     if data.data != nil {
       let set = try data.spec().load(
         split: .test, root: data.dataRoot, layout: ImageLayout(preprocessing))
       try engine.checkClasses(of: set)
-      for index in 0..<min(count, set.count) {
+      available = set.count
+      for index in 0..<min(count ?? 4, available) {
         inputs.append(("test image \(index)", set.image(at: index), set.classNames[set.labels[index]]))
       }
     } else {
@@ -75,6 +84,9 @@ struct PredictCommand: ParsableCommand {
         for label in prediction.labels {
           print("  \((String.fixed(label.probability * 100, 2) + " %").padded(9))  \(label.label)")
         }
+      }
+      if let count, count > available {
+        print("--count \(count): the test part has only \(counted(available, "image"))")
       }
     }
   }

@@ -3,7 +3,6 @@
 import Foundation
 import Signet
 import SignetTraining
-import Yams
 
 /// The folder of a training run.
 struct RunFolder {
@@ -53,7 +52,7 @@ struct RunFolder {
         )
       }
     }
-    let text = try YAMLEncoder().encode(configuration)
+    let text = try ConfigurationText.yaml(configuration)
     try write(
       Array("# A run of signet train; `signet train --resume --output DIR` goes on with it.\n\(text)".utf8),
       to: configurationPath)

@@ -17,6 +17,21 @@ struct SignetCommand: ParsableCommand {
   static func main() {
     // A file that meets the limit of its size gets an error like that of a full disk, not a signal.
     signal(SIGXFSZ, SIG_IGN)
-    main(nil)
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    do {
+      var command = try parseAsRoot(arguments)
+      try command.run()
+    } catch {
+      if exitCode(for: error) == .validationFailure, let unknown = unknownOption(among: arguments) {
+        FileHandle.standardError.write(Data((unknown.replacing(fullMessage(for: error)) + "\n").utf8))
+        exit(withError: ExitCode.validationFailure)
+      }
+      exit(withError: error)
+    }
+  }
+
+  private static func unknownOption(among arguments: [String]) -> UnknownOption? {
+    let command = configuration.subcommands.first { $0.configuration.commandName == arguments.first }
+    return command.flatMap { UnknownOption(among: Array(arguments.dropFirst()), of: $0) }
   }
 }

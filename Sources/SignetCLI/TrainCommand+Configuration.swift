@@ -46,6 +46,20 @@ extension TrainCommand {
     return (stored, images)
   }
 
+  /// Tells all options at once that a new run, or one that goes on, can't do without.
+  func checkNothingIsMissing() throws {
+    let missing = [
+      ("--data", "fashion-mnist", !resume && data.data == nil),
+      ("--network", "nin-small", !resume && network == nil),
+      ("--epochs", "10", !resume && epochs == nil), ("--output", "runs/first", givenOutput == nil),
+    ].filter(\.2)
+    guard let last = missing.last else { return }
+    let names = missing.dropLast().map(\.0).joined(separator: ", ")
+    throw ValidationError(
+      (names.isEmpty ? "\(last.0) is" : "\(names) and \(last.0) are")
+        + " missing; for instance \(missing.map { "\($0.0) \($0.1)" }.joined(separator: " "))")
+  }
+
   private func adjusted(_ base: Method) throws -> Method {
     var method = try self.method.applied(to: base)
     if let learningRate { method.learningRate = learningRate }

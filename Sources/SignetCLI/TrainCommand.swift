@@ -9,20 +9,29 @@ import SignetTraining
 struct TrainCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
-    abstract: "Train a network and keep a run: checkpoint, compact model, metrics, TensorBoard curves.")
+    abstract: "Train a network and keep a run: checkpoint, compact model, metrics, TensorBoard curves.",
+    discussion:
+      "A new run needs --data, --network, --epochs and --output; to go on with one, --resume and --output are enough."
+  )
 
   @OptionGroup var data: DataOptions
 
-  @Option(help: "\(NetworkDescription.builtIn.map(\.name).joined(separator: ", ")), or a YAML file.")
+  @Option(
+    help:
+      "\(NetworkDescription.builtIn.map(\.name).joined(separator: ", ")), or a YAML file. Required for a new run."
+  )
   var network: String?
 
   @OptionGroup var method: MethodOptions
 
-  @Option(parsing: .unconditional, help: "Passes over the training images.")
+  @Option(parsing: .unconditional, help: "Passes over the training images. Required for a new run.")
   var epochs: Int?
 
-  @Option(help: "The run's folder: a new or an empty one, or that of the run to --resume.")
-  var output: String
+  @Option(
+    name: .customLong("output"),
+    help: "The run's folder: a new or an empty one, or that of the run to --resume. Required.")
+  var givenOutput: String?
+  var output: String { givenOutput ?? "" }
 
   @Option(parsing: .unconditional, help: "Images of a step; 64 if not given.")
   var batchSize: Int?
@@ -60,6 +69,7 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var printing: OutputOptions
 
   func validate() throws {
+    try checkNothingIsMissing()
     if let epochs, !(1...1_000_000).contains(epochs) {
       throw ValidationError("--epochs \(epochs): give a number from 1 to 1000000")
     }
@@ -72,11 +82,6 @@ struct TrainCommand: ParsableCommand {
     guard !output.isEmpty else { throw ValidationError("--output is empty; name the run's folder") }
     if let validation, validation < 0 {
       throw ValidationError("--validation \(validation): give 0 or a positive number")
-    }
-    if !resume {
-      if data.data == nil { throw ValidationError("--data is missing; for instance --data fashion-mnist") }
-      if network == nil { throw ValidationError("--network is missing; for instance --network nin-small") }
-      if epochs == nil { throw ValidationError("--epochs is missing; for instance --epochs 10") }
     }
   }
 
@@ -104,7 +109,7 @@ struct TrainCommand: ParsableCommand {
     guard trainer.step == trainer.epoch * loader.batchesPerEpoch else {
       throw TrainingError(
         .badRun,
-        "\(folder.checkpointPath): \(trainer.epoch) epochs of \(loader.batchesPerEpoch) steps are not \(trainer.step) steps; use another checkpoint"
+        "\(folder.checkpointPath): \(counted(trainer.epoch, "epoch")) of \(counted(loader.batchesPerEpoch, "step")) are not \(counted(trainer.step, "step")); use another checkpoint"
       )
     }
     if stored == nil { try folder.create(configuration) }
@@ -112,7 +117,7 @@ struct TrainCommand: ParsableCommand {
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: loader.batchesPerEpoch, firstStep: trainer.step)
     print(
-      "\(configuration.network.name) by \(configuration.method.name): \(training.count) images, \(loader.batchesPerEpoch) steps an epoch, \(crew.pool.threads) threads, seed \(configuration.seed)"
+      "\(configuration.network.name) by \(configuration.method.name): \(counted(training.count, "image")), \(counted(loader.batchesPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed)"
     )
     let clock = ContinuousClock()
     let start = clock.now
@@ -153,7 +158,9 @@ struct TrainCommand: ParsableCommand {
       validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
       seconds: start.duration(to: clock.now).seconds)
     try printing.print(result) {
-      print("\(output): \(result.epochs) epochs, \(result.steps) steps, \(String.fixed(result.seconds, 1)) s")
+      print(
+        "\(output): \(counted(result.epochs, "epoch")), \(counted(result.steps, "step")), \(String.fixed(result.seconds, 1)) s"
+      )
     }
   }
 }

@@ -24,6 +24,7 @@ struct VerifyCommand: ParsableCommand {
   var images: Int?
 
   func validate() throws {
+    try data.requireData()
     if let images, images < 1 { throw ValidationError("--images \(images): give a positive number") }
   }
 
@@ -54,7 +55,8 @@ struct VerifyCommand: ParsableCommand {
     var set = try data.spec().load(
       split: split, root: data.dataRoot, layout: ImageLayout(model.preprocessing))
     try engine.checkClasses(of: set)
-    if let images { set = set.subset(Array(0..<min(images, set.count))) }
+    let available = set.count
+    if let images { set = set.subset(Array(0..<min(images, available))) }
     var batches = try InputBatches(set, preprocessing: model.preprocessing, batchSize: batchSize)
     var verification = Verification(
       network: trainer.network, engine: engine, context: try ComputeContext(crew: crew))
@@ -69,7 +71,12 @@ struct VerifyCommand: ParsableCommand {
           ties: $0.ties,
           accumulators: $0.accumulators, differentAccumulators: $0.differentAccumulators)
       })
-    try output.print(result) { show(result) }
+    try output.print(result) {
+      show(result)
+      if let images, images > available {
+        print("--images \(images): the \(split.rawValue) part has only \(counted(available, "image"))")
+      }
+    }
     guard verification.isAcceptable else {
       throw TrainingError(
         .badRun,
@@ -90,7 +97,7 @@ struct VerifyCommand: ParsableCommand {
           + String(layer.accumulators).padded(15) + String(layer.differentAccumulators).padded(11))
     }
     print(
-      "\(result.count) images: logits identical on \(result.identicalLogits), class equal on \(result.sameClass)"
+      "\(counted(result.count, "image")): logits identical on \(result.identicalLogits), class equal on \(result.sameClass)"
         + (result.exact ? "; exact" : "; largest logit difference \(result.largestLogitDifference)"))
   }
 }

@@ -81,6 +81,10 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
   package func load(
     split: Split, root: String? = nil, layout: ImageLayout? = nil
   ) throws(DataError) -> LabelledImages {
+    if let root, FileSystem.kind(of: root) != .folder {
+      throw DataError(
+        .notFound, "--data-root is not a folder; give one that is there, or leave it out", path: root)
+    }
     let images: LabelledImages
     switch kind {
     case .fashionMNIST:

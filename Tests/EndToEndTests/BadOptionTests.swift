@@ -62,7 +62,7 @@ struct BadOptionTests {
           "--classes": numbers + ["1", "1000001"], "--binarizations": numbers + ["5"],
           "--input": [
             "", "28", "28x28", "28x28x1x1", "0x28x1", "-1x28x1", "axbxc", "28x28x5",
-            "99999999999999999999x1x1",
+            "99999999999999999999x1x1", "65537x28x1", "28x99999999x3",
           ],
           "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["1"],
           "--first-layer": ["int4", ""],
@@ -73,11 +73,15 @@ struct BadOptionTests {
   @Test func argumentsThatAreMissingOrTooMany() throws {
     let run = try TrainedRun.shared.get()
     for (arguments, words) in [
-      (["train"], ["--output"]), (["train", "--output", "new"], ["--data"]),
-      (["train", "--output", "new", "--data", "idx:data"], ["--network"]),
-      (["train", "--output", "new", "--data", "idx:data", "--network", "mlp"], ["--epochs"]),
-      (["evaluate"], ["model"]), (["evaluate", run.model], ["--data"]), (["verify"], ["checkpoint"]),
-      (["verify", run.checkpoint], ["--data"]), (["predict"], ["model"]),
+      (["train"], ["--data, --network, --epochs and --output are missing", "Usage: signet train"]),
+      (["train", "--output", "new"], ["--data, --network and --epochs are missing"]),
+      (["train", "--output", "new", "--data", "idx:data"], ["--network and --epochs are missing"]),
+      (["train", "--output", "new", "--data", "idx:data", "--network", "mlp"], ["--epochs is missing"]),
+      (["train", "--resume"], ["--output is missing"]),
+      (["evaluate"], ["model"]), (["evaluate", run.model], ["--data is missing", "Usage: signet evaluate"]),
+      (["verify"], ["checkpoint"]),
+      (["verify", run.checkpoint], ["--data is missing", "Usage: signet verify"]), (["predict"], ["model"]),
+      (["predict", run.model, "a.png", "--count", "3"], ["--count goes with --data"]),
       (["predict", run.model], ["--data SPEC"]),
       (["predict", run.model, "a.png", "--data", "idx:data"], ["either image files or --data"]),
       (["export"], ["checkpoint"]),
@@ -119,6 +123,50 @@ struct BadOptionTests {
     try expectFailure(arguments, in: folder, status: 64, says: [option, value, "give"])
   }
 
+  /// What is misspelt is named, although something else is wrong as well because of it.
+  @Test func misspeltOptions() throws {
+    let run = try TrainedRun.shared.get()
+    for (arguments, option, meant) in [
+      (["predict", run.model, "--data", "idx:data", "--cuont", "3"], "--cuont", "--count"),
+      (
+        ["train", "--network", "nin-small", "--lerning-rate", "3", "--output", "q"], "--lerning-rate",
+        "--learning-rate"
+      ),
+      (["train", "--epochs", "--date=idx:data", "--output", "q"], "--date", "--data"),
+      (["export", run.checkpoint, "--ouptut", "x.signet"], "--ouptut", "--output"),
+      (["evaluate", run.model, "--daat", "idx:data"], "--daat", "--data"),
+      (["inspect", "--netwrok", "mlp"], "--netwrok", "--network"),
+      (["benchmark", run.model, "--input", "1x1x1", "--thread", "2"], "--thread", "--threads"),
+    ] {
+      try expectFailure(
+        arguments, in: run.folder, status: 64,
+        says: ["Unknown option '\(option)'. Did you mean '\(meant)'?", "Usage: signet \(arguments[0])"])
+    }
+    try expectFailure(
+      ["verify", run.checkpoint, "--completely-different"], in: run.folder, status: 64,
+      says: ["Unknown option '--completely-different'\n", "Usage: signet verify"])
+    // Help is help, and what stands behind “--” is no option.
+    #expect(try signet("train", "--helpp", "--help", in: run.folder).status == 0)
+    try expectFailure(
+      ["predict", run.model, "--data", "idx:data", "--", "--cuont"], in: run.folder, status: 64,
+      says: ["either image files or --data"])
+  }
+
+  @Test func helpSaysWhatIsRequiredAndWhatIsTaken() throws {
+    let folder = try Workspace.newFolder()
+    func help(_ command: String) throws -> String {
+      try signet(command, "--help", in: folder).output.split { " \n".contains($0) }.joined(separator: " ")
+    }
+    let train = try help("train")
+    for words in [
+      "--data, --network, --epochs and --output", "tang if not given", "1 to 4; 1 if not given",
+      "64 if not given",
+    ] {
+      #expect(train.contains(words), "\(words)")
+    }
+    #expect(try help("predict").contains("transparent, white shows through"))
+  }
+
   @Test func namesThatAreUnknown() throws {
     let folder = try Workspace.newFolderWithData()
     let train = ["train", "--epochs", "1", "--output", "run"]
@@ -129,7 +177,16 @@ struct BadOptionTests {
       train + [
         "--data", "idx:data", "--network", "mlp", "--method", "full-precision", "--binarizations", "2",
       ],
-      in: folder, says: ["--binarizations", "full-precision"])
+      in: folder, says: ["--binarizations", "full-precision", "leave it out"])
+    for (options, given, other) in [
+      (["--last-layer", "binary"], "--last-layer binary", "--scale-layer"),
+      (["--scale-layer", "on"], "--scale-layer on", "--last-layer"),
+    ] {
+      let outcome = try expectFailure(
+        ["inspect", "--network", "mlp", "--method", "full-precision"] + options, in: folder,
+        says: [given, "full-precision", "leave it out"])
+      #expect(!outcome.errors.contains(other))
+    }
     try expectFailure(
       train + ["--data", "words:data", "--network", "mlp"], in: folder, says: ["`words:data`", "idx:DIR"])
     for command in ["inspect", "benchmark"] {

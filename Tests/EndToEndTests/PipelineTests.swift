@@ -35,6 +35,32 @@ struct PipelineTests {
     }
   }
 
+  /// Oracles: the option as it was given, and the digits of Swift's `description`, which are the fewest.
+  @Test func realNumbersOfTheConfigurationAreShort() throws {
+    let configuration = try String(contentsOfFile: run.folder + "/run/config.yaml", encoding: .utf8)
+    #expect(configuration.contains("\n  learningRate: 0.01\n"))
+    #expect(configuration.contains("\n  clip: 1.0\n"))
+    #expect(configuration.contains("\n  regularizer: bipolar:5e-07\n"))
+    let archive = try SafetensorsEditor(path: run.checkpoint)
+    let stored = try #require(archive.metadata["configuration"] as? String)
+    let object = try #require(try JSONSerialization.jsonObject(with: Data(stored.utf8)) as? [String: Any])
+    let preprocessing = try #require(object["preprocessing"] as? [String: Any])
+    for key in ["mean", "deviation"] {
+      let value = try #require((preprocessing[key] as? [NSNumber])?.first).floatValue
+      #expect(configuration.contains("  \(key):\n  - \(value)\n"), "\(key) \(value)")
+    }
+
+    let folder = try Workspace.newFolderWithData()
+    let outcome = try signet(
+      "train", "--data", "idx:data", "--network", "net.yaml", "--epochs", "1", "--learning-rate", "3e-7",
+      "--batch-size", "240", "--threads", "1", "--output", "run", in: folder)
+    let small = try String(contentsOfFile: folder + "/run/config.yaml", encoding: .utf8)
+    #expect(small.contains("\n  learningRate: 3.0e-07\n"))
+    // One of each, in words.
+    #expect(outcome.output.contains("240 images, 1 step an epoch, 1 thread, seed 1"))
+    #expect(outcome.output.contains("run: 1 epoch, 1 step, "))
+  }
+
   @Test func metricsHaveALineForEachStepAndEpoch() throws {
     let lines = try Metrics.lines(of: run.folder + "/run")
     #expect(lines.count == TrainedRun.epochs * (Self.steps + 1))
@@ -119,6 +145,27 @@ struct PipelineTests {
       "verify", run.checkpoint, "--data", "idx:data", "--split", "training", "--images", "7", "--json",
       in: run.folder)
     #expect(try first.json()["count"] as? Int == 7)
+  }
+
+  /// More images than there are is no error, but is told.
+  @Test func moreImagesThanThereAre() throws {
+    let count = SampleData.small.test
+    for (arguments, told) in [
+      (["verify", run.checkpoint, "--images", "\(count)"], nil),
+      (["predict", run.model, "--count", "\(count)"], nil),
+      (
+        ["verify", run.checkpoint, "--images", "100000"],
+        "--images 100000: the test part has only \(count) images"
+      ),
+      (
+        ["predict", run.model, "--count", "100000"], "--count 100000: the test part has only \(count) images"
+      ),
+    ] {
+      let outcome = try SignetProcess.run(arguments + ["--data", "idx:data"], in: run.folder)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      #expect(outcome.lastLine == told ?? outcome.lastLine)
+      #expect(outcome.output.contains("has only") == (told != nil))
+    }
   }
 
   @Test func exportMakesTheRunsModel() throws {

@@ -23,6 +23,17 @@ private let isInstalled = IDXFolder.isPresent(in: DataSpec.systemFashionMNIST)
     #expect(try DataSpec.locateFashionMNIST(root: nil, system: system.path) == system.path)
   }
 
+  @Test func aRootThatIsNoFolderIsRefused() throws {
+    let root = try TemporaryFolder()
+    try root.write([1], to: "file")
+    for path in [root.path + "/nowhere", root.path + "/file"] {
+      let error = try expectError(.notFound) {
+        try DataSpec(parsing: "fashion-mnist").load(split: .training, root: path)
+      }
+      #expect(error.path == path && error.message.contains("--data-root"))
+    }
+  }
+
   @Test func labelsAboveNineAreRefused() throws {
     let root = try TemporaryFolder()
     try root.write(idx([2, 1, 1], [5, 6]), to: "fashion-mnist/train-images-idx3-ubyte")

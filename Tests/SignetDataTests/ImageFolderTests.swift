@@ -95,7 +95,13 @@ import Testing
     try folder.write(png(grey), to: "test/emu/1.png")
     #expect(try load(.test).classNames == ["Dog", "cat", "emu"])
     try folder.write(png(grey), to: "test/fox/1.png")
-    #expect(try expectError(.invalidArgument) { try load(.test) }.message.contains("fox"))
+    let error = try expectError(.invalidArgument) { try load(.test) }
+    #expect(error.message.contains("fox"))
+    // Before training too, in the same words: it could not be learned afterwards.
+    #expect(try expectError(.invalidArgument) { try load(.training) } == error)
+    try folder.write(png(grey), to: "train/fox/1.png")
+    try folder.write(png(grey), to: "train/gnu/1.png")
+    #expect(try load(.training).classNames == ["Dog", "cat", "emu", "fox", "gnu"])
   }
 
   @Test func impossibleLayoutIsRefused() throws {

@@ -71,5 +71,5 @@ public struct CompactModel: Sendable {
     headerBytes = archive.fileSize - tensorBytes.values.reduce(0, +)
   }
 
-  static let format = "signet.compact"
+  package static let format = "signet.compact"
 }

@@ -9,11 +9,14 @@ struct JSONCursor {
   private let bytes: UnsafeRawBufferPointer
   /// Where `bytes` start in the file.
   private let origin: Int
+  /// What to do about a damaged file; the end of the messages.
+  private let remedy: String
   private var index = 0
 
-  init(_ bytes: UnsafeRawBufferPointer, origin: Int) {
+  init(_ bytes: UnsafeRawBufferPointer, origin: Int, remedy: String) {
     self.bytes = bytes
     self.origin = origin
+    self.remedy = remedy
   }
 
   /// The cursor's place, counted from the start of the file.
@@ -207,6 +210,6 @@ extension JSONCursor {
   func malformed(
     _ problem: String, _ code: ModelFormatError.Code = .badHeader, at byteOffset: Int? = nil
   ) -> ModelFormatError {
-    ModelFormatError(code, "\(problem); \(TensorArchive.remedy)", byteOffset: byteOffset ?? self.byteOffset)
+    ModelFormatError(code, "\(problem); \(remedy)", byteOffset: byteOffset ?? self.byteOffset)
   }
 }

@@ -15,10 +15,12 @@ struct SafetensorsHeader {
   let byteCount: Int
 
   /// Reads and checks the header of a whole file; throws with the byte offset of what is wrong.
-  init(file: UnsafeRawBufferPointer) throws(ModelFormatError) {
-    byteCount = try Self.byteCount(file)
+  ///
+  /// `remedy` says what to do about damage.
+  init(file: UnsafeRawBufferPointer, remedy: String) throws(ModelFormatError) {
+    byteCount = try Self.byteCount(file, remedy)
     let json = UnsafeRawBufferPointer(rebasing: file[8..<byteCount])
-    var cursor = JSONCursor(json, origin: 8)
+    var cursor = JSONCursor(json, origin: 8, remedy: remedy)
     var metadata: [String: String] = [:]
     var tensors: [String: TensorArchive.Entry] = [:]
     try cursor.object("the header") { (name, cursor) throws(ModelFormatError) in
@@ -29,16 +31,18 @@ struct SafetensorsHeader {
       }
     }
     try cursor.end()
-    try Self.checkCoverage(tensors.values, dataSize: file.count - byteCount)
+    try Self.checkCoverage(tensors.values, dataSize: file.count - byteCount, remedy)
     self.metadata = metadata
     self.tensors = tensors
   }
 
   /// 8 + N, if that much is there and looks like a header.
-  private static func byteCount(_ file: UnsafeRawBufferPointer) throws(ModelFormatError) -> Int {
+  private static func byteCount(
+    _ file: UnsafeRawBufferPointer, _ remedy: String
+  ) throws(ModelFormatError) -> Int {
     guard file.count >= 8 else {
       throw ModelFormatError(
-        .truncated, "the file has \(file.count) bytes, too few for a header; \(TensorArchive.remedy)",
+        .truncated, "the file has \(counted(file.count, "byte")), too few for a header; \(remedy)",
         byteOffset: file.count)
     }
     let length = UInt64(littleEndian: file.loadUnaligned(as: UInt64.self))
@@ -48,13 +52,13 @@ struct SafetensorsHeader {
     }
     guard length >= 2 else {
       throw ModelFormatError(
-        .badHeader, "a header of \(length) bytes can't hold a JSON object; \(TensorArchive.remedy)",
+        .badHeader, "a header of \(counted(Int(length), "byte")) can't hold a JSON object; \(remedy)",
         byteOffset: 0)
     }
     guard Int(length) <= file.count - 8 else {
       throw ModelFormatError(
         .truncated,
-        "the header has \(length) bytes but only \(file.count - 8) follow; \(TensorArchive.remedy)",
+        "the header should have \(counted(Int(length), "byte")), but the file has only \(file.count - 8) more; \(remedy)",
         byteOffset: file.count)
     }
     return 8 + Int(length)
@@ -104,7 +108,7 @@ struct SafetensorsHeader {
     }
     guard size == range.count else {
       throw cursor.malformed(
-        "\(what) of type \(type.rawValue) and shape \(shape) needs \(size) bytes but has \(range.count)",
+        "\(what) of type \(type.rawValue) and shape \(shape) needs \(counted(size, "byte")) but has \(range.count)",
         .badShape, at: start)
     }
     return TensorArchive.Entry(name: name, type: type, shape: shape, byteRange: range)
@@ -125,7 +129,7 @@ struct SafetensorsHeader {
 
   /// Checks that the tensors' bytes follow each other from the data's first byte to its last.
   private static func checkCoverage(
-    _ tensors: some Sequence<TensorArchive.Entry>, dataSize: Int
+    _ tensors: some Sequence<TensorArchive.Entry>, dataSize: Int, _ remedy: String
   ) throws(ModelFormatError) {
     // Names decide between empty tensors at the same place, so that the same file gives the same message.
     let ordered = tensors.sorted {
@@ -137,20 +141,23 @@ struct SafetensorsHeader {
       let start = tensor.byteRange.lowerBound
       guard start == end else {
         let problem =
-          start < end ? "overlaps the tensor before it" : "leaves \(start - end) unused bytes before it"
+          start < end
+          ? "overlaps the tensor before it" : "leaves \(counted(start - end, "unused byte")) before it"
         throw ModelFormatError(
-          .badOffsets, "tensor '\(tensor.name)' at data_offsets \(start) \(problem); \(TensorArchive.remedy)")
+          .badOffsets, "tensor '\(tensor.name)' at data_offsets \(start) \(problem); \(remedy)")
       }
       end = tensor.byteRange.upperBound
     }
     guard end <= dataSize else {
       throw ModelFormatError(
-        .truncated, "the tensors need \(end) bytes of data but \(dataSize) are there; \(TensorArchive.remedy)"
+        .truncated,
+        "the tensors need \(counted(end, "byte")) of data, but the file has \(dataSize); \(remedy)"
       )
     }
     guard end == dataSize else {
       throw ModelFormatError(
-        .badOffsets, "\(dataSize - end) bytes follow the last tensor; \(TensorArchive.remedy)")
+        .badOffsets,
+        "the file goes on with \(counted(dataSize - end, "byte")) after the last tensor; \(remedy)")
     }
   }
 }

@@ -48,18 +48,18 @@ extension TensorArchive {
       let listed = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
       throw ModelFormatError(
         .missingTensor,
-        "tensor '\(name)' is missing among \(names.count) (\(listed)); export the file again", path: path)
+        "tensor '\(name)' is missing among \(names.count) (\(listed)); \(remedy)", path: path)
     }
     let place = headerSize + entry.byteRange.lowerBound
     guard entry.type == type else {
       throw ModelFormatError(
         .wrongType,
-        "tensor '\(name)' has type \(entry.type.rawValue), expected \(type.rawValue); export the file again",
+        "tensor '\(name)' has type \(entry.type.rawValue), expected \(type.rawValue); \(remedy)",
         path: path, byteOffset: place)
     }
     if let shape, entry.shape != shape {
       throw ModelFormatError(
-        .badShape, "tensor '\(name)' has shape \(entry.shape), expected \(shape); export the file again",
+        .badShape, "tensor '\(name)' has shape \(entry.shape), expected \(shape); \(remedy)",
         path: path, byteOffset: place)
     }
     return entry

@@ -17,8 +17,8 @@ package struct TensorArchive: Sendable {
     package let byteRange: Range<Int>
   }
 
-  /// What to do about a file that isn't as it was written; the end of most messages here.
-  static let remedy = "the file is damaged or foreign: copy or export it again"
+  /// What to do about a file that isn't as it was written, unless its reader knows better; the end of most messages here.
+  package static let remedy = "the file is damaged or foreign: copy or export it again"
 
   /// The text pairs of `__metadata__`; empty if there are none.
   package let metadata: [String: String]
@@ -32,44 +32,52 @@ package struct TensorArchive: Sendable {
   package let headerSize: Int
   /// Whether the data was compared with the SHA-256 of the metadata; false for a file that has none.
   package let isChecksumVerified: Bool
+  /// What to do about damage; the end of the messages.
+  let remedy: String
   private let storage: Storage
 
   /// Maps a file and checks it.
   ///
   /// If the metadata has a `sha256`, the data must have that digest, and the header its `header_sha256` if it has one;
-  /// `verifyingChecksum: false` omits this check.
+  /// `verifyingChecksum: false` omits this check. `remedy` ends the messages about damage.
   /// Throws ``ModelFormatError``, with the path and where possible the byte offset.
   /// - Complexity: O(header), and O(file) for the checksum.
-  package init(path: String, verifyingChecksum: Bool = true) throws(ModelFormatError) {
+  package init(
+    path: String, verifyingChecksum: Bool = true, remedy: String = TensorArchive.remedy
+  ) throws(ModelFormatError) {
     let file = try MappedFile(path: path)
-    try self.init(.file(file), path: path, verifyingChecksum: verifyingChecksum)
+    try self.init(.file(file), path: path, verifyingChecksum: verifyingChecksum, remedy: remedy)
   }
 
   /// Checks an archive that is in memory already; `path` names it in errors.
   ///
-  /// See ``init(path:verifyingChecksum:)``.
+  /// See ``init(path:verifyingChecksum:remedy:)``.
   package init(
-    bytes: [UInt8], path: String = "<memory>", verifyingChecksum: Bool = true
+    bytes: [UInt8], path: String = "<memory>", verifyingChecksum: Bool = true,
+    remedy: String = TensorArchive.remedy
   ) throws(ModelFormatError) {
-    try self.init(.memory(bytes), path: path, verifyingChecksum: verifyingChecksum)
+    try self.init(.memory(bytes), path: path, verifyingChecksum: verifyingChecksum, remedy: remedy)
   }
 
-  private init(_ storage: Storage, path: String, verifyingChecksum: Bool) throws(ModelFormatError) {
+  private init(
+    _ storage: Storage, path: String, verifyingChecksum: Bool, remedy: String
+  ) throws(ModelFormatError) {
     let opened: (header: SafetensorsHeader, fileSize: Int, isVerified: Bool)
     do throws(ModelFormatError) {
       opened = try storage.withUnsafeBytes { (file) throws(ModelFormatError) in
-        let header = try SafetensorsHeader(file: file)
+        let header = try SafetensorsHeader(file: file, remedy: remedy)
         guard verifyingChecksum, let expected = header.metadata["sha256"] else {
           return (header, file.count, false)
         }
         try Self.verify(
-          UnsafeRawBufferPointer(rebasing: file[header.byteCount...]), expected, header.byteCount)
-        try Self.verify(header)
+          UnsafeRawBufferPointer(rebasing: file[header.byteCount...]), expected, header.byteCount, remedy)
+        try Self.verify(header, remedy)
         return (header, file.count, true)
       }
     } catch {
       throw error.inFile(path)
     }
+    self.remedy = remedy
     self.storage = storage
     self.path = path
     metadata = opened.header.metadata
@@ -97,26 +105,32 @@ package struct TensorArchive: Sendable {
     }
   }
 
-  private static func verify(_ header: SafetensorsHeader) throws(ModelFormatError) {
+  private static func verify(_ header: SafetensorsHeader, _ remedy: String) throws(ModelFormatError) {
     guard let expected = header.metadata[HeaderDigest.key] else { return }
     let found = HeaderDigest.hexDigest(
       metadata: header.metadata, tensors: header.tensors.values.map { ($0.name, $0.type.rawValue, $0.shape) })
     guard found == expected.lowercased() else {
-      throw ModelFormatError(
-        .checksumMismatch, "the header has the SHA-256 \(found) but \(expected) was written; \(remedy)",
-        byteOffset: 8)
+      throw mismatch("the header", found, expected, byteOffset: 8, remedy)
     }
   }
 
   private static func verify(
-    _ data: UnsafeRawBufferPointer, _ expected: String, _ byteOffset: Int
+    _ data: UnsafeRawBufferPointer, _ expected: String, _ byteOffset: Int, _ remedy: String
   ) throws(ModelFormatError) {
     let found = SHA256.hexDigest(of: data)
     guard found == expected.lowercased() else {
-      throw ModelFormatError(
-        .checksumMismatch, "the data has the SHA-256 \(found) but \(expected) was written; \(remedy)",
-        byteOffset: byteOffset)
+      throw mismatch("the data", found, expected, byteOffset: byteOffset, remedy)
     }
+  }
+
+  /// What to do comes first: the digests are long, and help only whoever compares files.
+  private static func mismatch(
+    _ part: String, _ found: String, _ expected: String, byteOffset: Int, _ remedy: String
+  ) -> ModelFormatError {
+    ModelFormatError(
+      .checksumMismatch,
+      "\(part) is not what was written; \(remedy); its SHA-256 is \(found) instead of \(expected)",
+      byteOffset: byteOffset)
   }
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// The shape of one image's activations: NHWC without the N.
+///
+/// Any sizes can be asked for: those of a model are positive and small, but a shape may come from elsewhere. ``pixels`` and
+/// ``count`` take a size below zero for zero, and a product beyond the largest `Int` is the largest `Int`.
 public struct FeatureShape: Codable, Hashable, Sendable, CustomStringConvertible {
   /// Rows.
   public var height: Int
@@ -16,10 +19,15 @@ public struct FeatureShape: Codable, Hashable, Sendable, CustomStringConvertible
     self.channels = channels
   }
 
-  /// Rows times columns.
-  public var pixels: Int { height * width }
-  /// Values of one image.
-  public var count: Int { pixels * channels }
+  /// Rows times columns, from 0 to the largest `Int`.
+  public var pixels: Int { Self.product(height, width) }
+  /// Values of one image, from 0 to the largest `Int`.
+  public var count: Int { Self.product(pixels, channels) }
   /// For instance `14×14×96`.
   public var description: String { "\(height)×\(width)×\(channels)" }
+
+  private static func product(_ a: Int, _ b: Int) -> Int {
+    let (product, overflow) = max(a, 0).multipliedReportingOverflow(by: max(b, 0))
+    return overflow ? .max : product
+  }
 }

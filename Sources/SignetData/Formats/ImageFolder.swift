@@ -16,12 +16,19 @@ struct ImageFolder {
   /// Reads and decodes one split, on all cores.
   ///
   /// - Throws: ``DataError``: `.notFound` (folder), `.empty` (class or split without images), `.invalidArgument`
-  ///   (splits with different classes), `.tooLarge`, and those of ``ImageDecoder`` with the path of the first image
+  ///   (splits with different classes; for training, a class that is only in the other), `.tooLarge`, and those of ``ImageDecoder`` with the path of the first image
   ///   that can't be decoded.
   func load(_ split: Split) throws(DataError) -> LabelledImages {
     let folder = try splitFolder(split)
     let classNames = try classes(in: folder)
-    if split == .test { try checkAgreement(classNames, in: folder) }
+    switch split {
+    case .test: try checkAgreement(classNames, in: folder)
+    case .training:
+      // A class that is only in the test part can't be learned afterwards; one that is missing there can be added.
+      if let test = existingFolder(of: .test), let names = try? classes(in: test) {
+        try checkAreKnown(names, in: test, among: classNames)
+      }
+    }
     var files: [String] = []
     var labels: [Int] = []
     for (label, name) in classNames.enumerated() {
@@ -59,13 +66,16 @@ struct ImageFolder {
     guard FileSystem.kind(of: path) == .folder else {
       throw DataError(.notFound, "is not a folder; give the folder with train/ and test/ in it", path: path)
     }
-    let names = split == .training ? ["train"] : ["test", "val"]
-    for name in names where FileSystem.kind(of: FileSystem.join(path, name)) == .folder {
-      return FileSystem.join(path, name)
-    }
-    let wanted = names.map { "\($0)/" }.joined(separator: " or ")
+    if let found = existingFolder(of: split) { return found }
+    let wanted = Self.names(of: split).map { "\($0)/" }.joined(separator: " or ")
     throw DataError(
       .notFound, "has no folder \(wanted); put a folder of images for each class there", path: path)
+  }
+
+  private static func names(of split: Split) -> [String] { split == .training ? ["train"] : ["test", "val"] }
+
+  private func existingFolder(of split: Split) -> String? {
+    Self.names(of: split).map { FileSystem.join(path, $0) }.first { FileSystem.kind(of: $0) == .folder }
   }
 
   private func classes(in folder: String) throws(DataError) -> [String] {
@@ -83,14 +93,21 @@ struct ImageFolder {
     let training = FileSystem.join(path, "train")
     guard FileSystem.kind(of: training) == .folder else { return }
     let expected = try classes(in: training)
-    for name in classNames where !expected.contains(name) {
-      throw DataError(
-        .invalidArgument, "the class \(name) is not in \(training); remove it here or add it there",
-        path: folder)
-    }
+    try checkAreKnown(classNames, in: folder, among: expected)
     for name in expected where !classNames.contains(name) {
       throw DataError(
         .invalidArgument, "the class \(name) of \(training) is missing here; add a folder with its images",
+        path: folder)
+    }
+  }
+
+  private func checkAreKnown(
+    _ names: [String], in folder: String, among expected: [String]
+  ) throws(DataError) {
+    for name in names where !expected.contains(name) {
+      throw DataError(
+        .invalidArgument,
+        "the class \(name) is not in \(FileSystem.join(path, "train")); remove it here or add it there",
         path: folder)
     }
   }

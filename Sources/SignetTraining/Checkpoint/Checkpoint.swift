@@ -15,6 +15,9 @@ import Foundation
 package struct Checkpoint {
   package static let format = "signet.checkpoint"
   package static let formatVersion = 1
+  /// What to do about a damaged file; training alone makes a new one.
+  package static let remedy =
+    "the file is damaged or foreign: restore a copy of it, or use another checkpoint"
 
   package let trainer: Trainer
 
@@ -61,11 +64,11 @@ package struct Checkpoint {
   /// Loads a file.
   /// - Throws: ``ModelFormatError`` if it is damaged, foreign or of a newer version.
   package init(path: String) throws {
-    try self.init(archive: TensorArchive(path: path))
+    try self.init(archive: TensorArchive(path: path, remedy: Self.remedy))
   }
 
   package init(bytes: [UInt8], path: String) throws {
-    try self.init(archive: TensorArchive(bytes: bytes, path: path))
+    try self.init(archive: TensorArchive(bytes: bytes, path: path, remedy: Self.remedy))
   }
 
   private init(archive: TensorArchive) throws {

@@ -8,7 +8,9 @@ enum FileDamage {
   typealias Damage = (name: String, bytes: [UInt8], words: [String])
 
   /// Damages that any safetensors file can have.
-  private static func damages(of path: String) throws -> [Damage] {
+  ///
+  /// `advice` is what must be said of a file that is not whole, and of one whose digest is another.
+  private static func damages(of path: String, advice: String) throws -> [Damage] {
     let file = try Workspace.read(path)
     let original = try SafetensorsEditor(path: path)
     let headerSize = file.count - original.data.count
@@ -18,17 +20,21 @@ enum FileDamage {
       return bytes
     }
     var damages: [Damage] = [
-      ("empty", [], ["0 bytes, too few for a header"]),
+      ("empty", [], ["0 bytes, too few for a header", advice]),
       ("seven bytes", Array(file.prefix(7)), ["7 bytes, too few"]),
-      ("header cut", Array(file.prefix(headerSize / 2)), ["the header has", "copy or export it again"]),
+      ("header cut", Array(file.prefix(headerSize / 2)), ["the header should have", advice]),
       (
         "data cut", Array(file.prefix(headerSize + original.data.count / 2)),
-        ["bytes of data", "copy or export it again"]
+        ["bytes of data", advice]
       ),
-      ("one byte missing", Array(file.dropLast()), ["copy or export it again"]),
-      ("one byte more", file + [0], ["follow the last tensor"]),
-      ("first data bit", flipped(headerSize), ["SHA-256", "damaged"]),
-      ("last data bit", flipped(file.count - 1), ["SHA-256", "damaged"]),
+      ("one byte missing", Array(file.dropLast()), [advice]),
+      ("one byte more", file + [0], ["goes on with 1 byte after the last tensor", advice]),
+      // What to do stands before the digests.
+      (
+        "first data bit", flipped(headerSize),
+        ["the data is not what was written", advice + "; its SHA-256 is"]
+      ),
+      ("last data bit", flipped(file.count - 1), ["the data is not", advice + "; its SHA-256 is"]),
       ("header's brace", flipped(8), ["not a safetensors file"]),
       (
         "header's length", [255, 255, 255, 255, 255, 255, 255, 127] + file.dropFirst(8),
@@ -45,7 +51,10 @@ enum FileDamage {
     var silent = original
     silent.metadata["note"] = "changed behind the file's back"
     damages.append(
-      ("a header that still fits", try silent.encoded(sealed: false), ["header has the SHA-256", "damaged"]))
+      (
+        "a header that still fits", try silent.encoded(sealed: false),
+        ["the header is not what was written", advice + "; its SHA-256 is"]
+      ))
     let tensor = try #require(original.tensors.first)
     try edit("newer", ["version 99", "update Signet"]) { $0.metadata["format_version"] = "99" }
     try edit("no version", ["version is missing"]) { $0.metadata["format_version"] = nil }
@@ -70,7 +79,7 @@ enum FileDamage {
 
   /// Damages of what a compact model's header says.
   static func modelDamages(of path: String) throws -> [Damage] {
-    var damages = try damages(of: path)
+    var damages = try damages(of: path, advice: "damaged or foreign: copy or export it again")
     func edit(_ name: String, _ words: [String], _ change: (inout SafetensorsEditor) throws -> Void) throws {
       var editor = try SafetensorsEditor(path: path)
       try change(&editor)
@@ -97,7 +106,7 @@ enum FileDamage {
       try $0.edit("classes", as: [String].self) { $0.append("x") }
     }
     func operators(_ name: String, _ words: [String], _ change: (inout [[String: Any]]) -> Void) throws {
-      try edit(name, words + ["export the"]) {
+      try edit(name, words + ["export"]) {
         try $0.edit("operators", as: [[String: Any]].self, change)
       }
     }
@@ -119,7 +128,7 @@ enum FileDamage {
 
   /// Damages of what a checkpoint's header says.
   static func checkpointDamages(of path: String) throws -> [Damage] {
-    var damages = try damages(of: path)
+    var damages = try damages(of: path, advice: "restore a copy of it, or use another checkpoint")
     func edit(_ name: String, _ words: [String], _ change: (inout SafetensorsEditor) throws -> Void) throws {
       var editor = try SafetensorsEditor(path: path)
       try change(&editor)

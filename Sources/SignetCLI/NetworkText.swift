@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signet
+import SignetTraining
+import Yams
+
+/// The text of a network file, and what is said of a file that is none.
+enum NetworkText {
+  /// The most characters of a file that a message repeats.
+  static let quoted = 200
+
+  /// Reads a file as text; of a model, a picture or anything else that is no text, nothing is repeated but what it is.
+  static func read(_ path: String) throws -> String {
+    let bytes = try AtomicFile.read(path)
+    let advice = "--network takes a name or a YAML file"
+    if let archive = try? TensorArchive(bytes: bytes, path: path, verifyingChecksum: false) {
+      let kind =
+        switch archive.metadata["format"] {
+        case Checkpoint.format: "a checkpoint"
+        case CompactModel.format: "a compact model"
+        default: "a safetensors file"
+        }
+      throw NetworkFile.Failure(
+        "\(path): this is \(kind), not a network's description; \(advice), and `signet inspect FILE` shows a model or checkpoint"
+      )
+    }
+    // Tab, line feed and carriage return are the only control characters of ASCII that YAML allows.
+    let isPlain = bytes.allSatisfy { $0 >= 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
+    guard isPlain, let text = String(validating: bytes, as: UTF8.self) else {
+      throw NetworkFile.Failure("\(path): this is not text in UTF-8, or has control characters; \(advice)")
+    }
+    return text
+  }
+
+  /// Line, problem and the line's text: the parser's own message repeats more of the file, as it is.
+  static func failure(_ error: YamlError, path: String) -> NetworkFile.Failure {
+    switch error {
+    case .scanner(let context, let problem, let mark, let text),
+      .parser(let context, let problem, let mark, let text),
+      .composer(let context, let problem, let mark, let text):
+      let lines = text.split(separator: "\n", maxSplits: mark.line, omittingEmptySubsequences: false)
+      let line = (mark.line >= 1 && mark.line <= lines.count ? String(lines[mark.line - 1]) : "")
+        .printable(limit: quoted)
+      let around = context.map { " \($0.text) in line \($0.mark.line)" } ?? ""
+      return NetworkFile.Failure(
+        "\(path):\(mark.line): not valid YAML: \(problem)\(around)" + (line.isEmpty ? "" : ": “\(line)”"))
+    case .duplicatedKeysInMapping(let keys, let context):
+      let names = keys.sorted().map { "“\($0.printable(limit: 40))”" }.joined(separator: ", ")
+      return NetworkFile.Failure(
+        "\(path):\(context.mark.line): not valid YAML: duplicated \(keys.count == 1 ? "key" : "keys") \(names)"
+      )
+    case .reader(let problem, _, _, _):
+      return NetworkFile.Failure("\(path): not valid YAML: \(problem)")
+    default:
+      return NetworkFile.Failure("\(path): not valid YAML: \(error)")
+    }
+  }
+}
