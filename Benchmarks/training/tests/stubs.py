@@ -51,7 +51,7 @@ def program(path: Path, source: str) -> Path:
 
 
 def signet(folder: Path, failing: str = "", **changes: Any) -> Path:
-    """A `signet` that reports the above with changes: None takes a key away. A precision can be made to fail."""
+    """A `signet` that reports the above with changes: None takes a key away. One precision can fail."""
     report = {key: value for key, value in {**REPORT, **changes}.items() if value is not None}
     return program(
         folder / "signet",
@@ -74,7 +74,7 @@ def signet(folder: Path, failing: str = "", **changes: Any) -> Path:
 
 
 def worker(folder: Path, wrong_mode: str = "", dead_precision: str = "") -> Path:
-    """A Python whose worker ends in one mode, and has a zero gradient in the comparison with one precision."""
+    """A Python whose worker ends in one mode, and has a zero gradient beside one precision."""
     return program(
         folder / "python",
         f"""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch's side of the conversation: JSON lines in on standard input, JSON lines out.
 
-`{"do": "open", "network", "planes", "mode", "batch", "threads", "layer_alone"}` makes a session; `check` with a
-`file` compares with a saved step; `run` with `seconds` times steps; `epoch` with a `folder` times a pass over
-Fashion-MNIST. An answer with the key `error` says what went wrong.
+`{"do": "open", "network", "planes", "mode", "batch", "threads", "layer_alone"}` makes a session; `check` with
+a `file` compares with a saved step; `run` with `seconds` times steps; `epoch` with a `folder` times a pass
+over Fashion-MNIST. An answer with the key `error` says what went wrong.
 """
 
 from __future__ import annotations
