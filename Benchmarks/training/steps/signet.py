@@ -21,7 +21,7 @@ ANSWER_SECONDS = 1200
 
 @dataclass(frozen=True)
 class Turn:
-    """What a turn gave: milliseconds of a batch, and the most memory that its process had."""
+    """What a turn gave: milliseconds of a batch, and the most memory that its process had, 0 if not known."""
 
     milliseconds: float
     peak_bytes: int
@@ -52,7 +52,9 @@ class OwnRunner:
         step = milliseconds * self._configuration.batch
         self._runs = min(MOST_RUNS, max(FEWEST_RUNS, math.ceil(seconds * 1e3 / step)))
         if self._configuration.layer_alone:
-            step = layer_milliseconds(report, "conv1") * self._configuration.batch
+            # The memory is that of the whole step.
+            name = self._configuration.network.convolutions[0].name
+            return Turn(layer_milliseconds(report, name) * self._configuration.batch, 0)
         self.layers = report["layers"]
         return Turn(step, int(peak))
 

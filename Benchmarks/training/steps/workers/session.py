@@ -24,7 +24,7 @@ class Session:
     def __init__(
         self, network: Network, planes: int, mode: Mode, batch: int, seed: int = 1, optimizer: str = ""
     ) -> None:
-        """Unless one is named, the fastest of the `OPTIMIZERS` is found by trials, which change parameters."""
+        """Unless one is named, the fastest of `OPTIMIZERS` is found by trials, which change parameters."""
         torch.manual_seed(seed)
         self.model = build(network, planes)
         self.latent = latent_weights(self.model)
