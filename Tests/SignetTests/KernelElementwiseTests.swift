@@ -70,7 +70,9 @@ struct KernelElementwiseTests {
       withValues(x, channels: channels) { table.moments($0, mean, &first, &second, 0, rows) }
       expectSameBits(first, sum, "moments, \(table.isa)")
       expectSameBits(second, square, "moments' squares, \(table.isa)")
-      withValues(x, channels: channels) { table.norm_gradient_sums($0, dz, mean, &first, &second, 0, rows) }
+      withValues(x, channels: channels) {
+        table.norm_gradient_sums($0, dz, .float32, mean, &first, &second, 0, rows)
+      }
       expectSameBits(first, total, "norm_gradient_sums, \(table.isa)")
       expectSameBits(second, product, "norm_gradient_sums' products, \(table.isa)")
       var found = x
@@ -79,7 +81,8 @@ struct KernelElementwiseTests {
           withPointers(dz, mean, gain, slope, offset) { dz, mean, gain, slope, offset in
             guard let output = found.baseAddress else { return }
             var call = sk_norm_gradient(
-              input: values.pointee, dz: dz, mean: mean, gain: gain, tilt: slope, offset: offset,
+              input: values.pointee, dz_kind: .float32, dz: dz, mean: mean, gain: gain, tilt: slope,
+              offset: offset,
               kind: .float32, output: output)
             var unused: Float = 0
             table.norm_gradient(&call, 0, rows, &unused)

@@ -12,5 +12,5 @@ SK_INLINE void SK_NAME(store_masked)(const sk_input_gradient *g, size_t pixel, s
   const sk_u32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const sk_f32 kept = SK_SELECT((sk_i32)(((sk_u32)(uint32_t)half >> lane) & 1u) == 1, *value, (sk_f32)0);
 #endif
-  SK_NAME(store_lanes)(g->dx + pixel * g->pixel_stride + c, &kept, SK_NAME(lanes_left)(g->channels, c));
+  SK_NAME(store_gradient)(g->dx, g->kind, pixel * g->pixel_stride + c, &kept, SK_NAME(lanes_left)(g->channels, c));
 }

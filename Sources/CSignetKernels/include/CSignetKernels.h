@@ -233,13 +233,14 @@ typedef struct sk_pool_gradient {
 /// g = gain * dz + tilt * (x - mean) + offset by channel; dx = x > 0 ? g : slope * g.
 typedef struct sk_norm_gradient {
   sk_values input;
-  const float *dz;  ///< [row][channels]
+  sk_precision dz_kind;  ///< float32 or bfloat16
+  const void *dz;        ///< [row][channels]
   const float *mean;
   const float *gain;
   const float *tilt;
   const float *offset;
   sk_precision kind;  ///< of the output: float32 or bfloat16
-  void *output;       ///< [row][channels]
+  void *output;       ///< [row][channels]; may be dz, if both are of one kind
 } sk_norm_gradient;
 
 /// Writes the operands of a convolution's gradient as a matrix of patches, one row an output pixel.
@@ -341,7 +342,8 @@ typedef struct sk_input_gradient {
   uint32_t filters;     ///< of the group
   const uint32_t *mask; ///< [input pixel][mask_words], at the group's first word: where the gradient passes
   uint32_t mask_words;
-  float *dx;            ///< [input pixel][pixel_stride], at the group's first channel
+  sk_precision kind;    ///< of dx: float32 or bfloat16
+  void *dx;             ///< [input pixel][pixel_stride], at the group's first channel
   uint32_t pixel_stride;
 } sk_input_gradient;
 
@@ -392,8 +394,8 @@ typedef struct sk_kernels {
   void (*value_pool)(const sk_value_pool *, size_t begin, size_t end);
   void (*value_pool_backward)(const sk_pool_gradient *, size_t begin, size_t end);
   /// sum[c] = sum of dz, product[c] = sum of dz * (value - mean[c]).
-  void (*norm_gradient_sums)(const sk_values *, const float *dz, const float *mean, float *sum, float *product,
-                             size_t begin, size_t end);
+  void (*norm_gradient_sums)(const sk_values *, const void *dz, sk_precision dz_kind, const float *mean, float *sum,
+                             float *product, size_t begin, size_t end);
   /// slope_gradient[c] = sum of (x > 0 ? 0 : x * g); not written without an activation function.
   void (*norm_gradient)(const sk_norm_gradient *, size_t begin, size_t end, float *slope_gradient);
   /// dx = x > 0 ? dy : slope * dy; adds sum over rows of (x > 0 ? 0 : x * dy) to slope_gradient.

@@ -100,8 +100,9 @@ static float SK_NAME(residual_magnitude)(const sk_values *v, const float *scale,
   return sum;
 }
 
-SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *v, bool shorts, const float *dz, const float *mean,
-                                              float *sum, float *product, size_t begin, size_t end) {
+SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *v, bool shorts, const void *dz, sk_precision kind,
+                                              const float *mean, float *sum, float *product, size_t begin,
+                                              size_t end) {
   memset(sum, 0, v->channels * sizeof(float));
   memset(product, 0, v->channels * sizeof(float));
   for (size_t row = begin; row < end; ++row) {
@@ -109,7 +110,7 @@ SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *v, bool shorts, c
       const uint32_t n = (uint32_t)count;
       const sk_f32 x = SK_NAME(activated)(v, SK_NAME(load_raw)(v, shorts, row, c, n), c, n);
       const sk_f32 d = x - SK_NAME(load_lanes)(mean + c, n);
-      const sk_f32 g = SK_NAME(load_lanes)(dz + row * v->channels + c, n);
+      const sk_f32 g = SK_NAME(load_gradient_lanes)(dz, kind, row * v->channels + c, n);
       const sk_f32 s = SK_NAME(load_lanes)(sum + c, n) + g;
       const sk_f32 p = SK_FMA(d, g, SK_NAME(load_lanes)(product + c, n));
       SK_NAME(store_lanes)(sum + c, &s, n);
@@ -118,9 +119,9 @@ SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *v, bool shorts, c
   }
 }
 
-static void SK_NAME(norm_gradient_sums)(const sk_values *v, const float *dz, const float *mean, float *sum,
-                                        float *product, size_t begin, size_t end) {
-  SK_EITHER(v, norm_gradient_sums_of, dz, mean, sum, product, begin, end)
+static void SK_NAME(norm_gradient_sums)(const sk_values *v, const void *dz, sk_precision dz_kind, const float *mean,
+                                        float *sum, float *product, size_t begin, size_t end) {
+  SK_EITHER(v, norm_gradient_sums_of, dz, dz_kind, mean, sum, product, begin, end)
 }
 
 SK_INLINE void SK_NAME(norm_gradient_of)(const sk_values *v, bool shorts, const sk_norm_gradient *n, size_t begin,
@@ -132,8 +133,8 @@ SK_INLINE void SK_NAME(norm_gradient_of)(const sk_values *v, bool shorts, const 
       const sk_f32 raw = SK_NAME(load_raw)(v, shorts, row, c, used);
       const sk_f32 d = SK_NAME(activated)(v, raw, c, used) - SK_NAME(load_lanes)(n->mean + c, used);
       const sk_f32 tilt = SK_FMA(SK_NAME(load_lanes)(n->tilt + c, used), d, SK_NAME(load_lanes)(n->offset + c, used));
-      sk_f32 value = SK_FMA(SK_NAME(load_lanes)(n->gain + c, used),
-                            SK_NAME(load_lanes)(n->dz + row * v->channels + c, used), tilt);
+      const sk_f32 dz = SK_NAME(load_gradient_lanes)(n->dz, n->dz_kind, row * v->channels + c, used);
+      sk_f32 value = SK_FMA(SK_NAME(load_lanes)(n->gain + c, used), dz, tilt);
       if (v->slope) {
         const sk_i32 positive = raw > 0.0f;
         const sk_f32 sum =

@@ -2,50 +2,102 @@
 
 import Synchronization
 
-/// Memory that is used again: after the first step of a training run, no step allocates.
-package final class MemoryPool: Sendable {
-  /// Regions that nobody holds, the smallest first.
-  private let free = Mutex<[Region]>([])
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
-  package init() {}
+/// Memory that is used again: after the first step of a training run, no step allocates.
+///
+/// One range of addresses is reserved; a request gets the lowest free place, and neighbours that are given back become one.
+/// So a step touches little more memory than it needs at its fullest, whatever the sizes of its layers.
+package final class MemoryPool: Sendable {
+  private let state: Mutex<State>
+  private let base: Int
+  private let capacity: Int
+
+  private struct State {
+    /// Free places below `top`: start and length in bytes, rising.
+    var free: [(start: Int, length: Int)] = []
+    /// Everything above has never been used.
+    var top = 0
+  }
+
+  /// A page, so that no two regions share one.
+  private static let grain = 4096
+
+  /// Reserves addresses, not memory: as many as the machine's memory has bytes, where the system lets it.
+  package init() {
+    let physical = max(1 << 30, Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))))
+    #if canImport(Darwin)
+    let flags = MAP_PRIVATE | MAP_ANON | MAP_NORESERVE
+    #else
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    #endif
+    let range = mmap(nil, physical, PROT_READ | PROT_WRITE, flags, -1, 0)
+    let isReserved = range != nil && range != MAP_FAILED
+    base = isReserved ? Int(bitPattern: range) : 0
+    capacity = isReserved ? physical : 0
+    state = Mutex(State())
+  }
+
+  deinit {
+    if capacity > 0, let range = UnsafeMutableRawPointer(bitPattern: base) { munmap(range, capacity) }
+  }
+
+  /// Bytes of the range that were ever in use; it does not grow once a step has been done.
+  package var extent: Int { state.withLock { $0.top } }
 
   /// A region of at least `bytes` bytes; its content is undefined.
-  ///
-  /// The smallest free region that is large enough, unless it is more than twice as large: layers of different sizes share
-  /// memory, and small requests don't take large regions.
   package func take(bytes: Int) -> Memory {
-    let size = (max(bytes, 1) + 4095) / 4096 * 4096
-    let found = free.withLock { free -> Region? in
-      let index = Self.firstIndex(in: free, ofAtLeast: size)
-      guard index < free.count, free[index].bytes <= 2 * size + 65536 else { return nil }
-      return free.remove(at: index)
+    let size = (max(bytes, 1) + Self.grain - 1) / Self.grain * Self.grain
+    let capacity = capacity
+    let start = state.withLock { state -> Int? in
+      let fitting = state.free.indices.filter { state.free[$0].length >= size }
+      if let index = fitting.min(by: { state.free[$0].length < state.free[$1].length }) {
+        let place = state.free[index]
+        if place.length == size {
+          state.free.remove(at: index)
+        } else {
+          state.free[index] = (place.start + size, place.length - size)
+        }
+        return place.start
+      }
+      // The last free place may reach the top; it is made longer.
+      var start = state.top
+      if let last = state.free.last, last.start + last.length == state.top { start = last.start }
+      guard size <= capacity - start else { return nil }
+      if start < state.top { state.free.removeLast() }
+      state.top = start + size
+      return start
     }
-    return Memory(region: found ?? Region(bytes: size), pool: self)
+    if let start, let pointer = UnsafeMutableRawPointer(bitPattern: base + start) {
+      return Memory(pointer: pointer, place: .pool(self, start: start, length: size))
+    }
+    return Memory(
+      pointer: UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64), place: .system)
   }
 
-  fileprivate func give(_ region: Region) {
-    free.withLock { $0.insert(region, at: Self.firstIndex(in: $0, ofAtLeast: region.bytes)) }
-  }
-
-  private static func firstIndex(in regions: [Region], ofAtLeast bytes: Int) -> Int {
-    var (low, high) = (0, regions.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if regions[middle].bytes < bytes { low = middle + 1 } else { high = middle }
+  fileprivate func give(start: Int, length: Int) {
+    state.withLock { state in
+      var (low, high) = (0, state.free.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if state.free[middle].start < start { low = middle + 1 } else { high = middle }
+      }
+      var place = (start: start, length: length)
+      if low < state.free.count, place.start + place.length == state.free[low].start {
+        place.length += state.free.remove(at: low).length
+      }
+      if low > 0, state.free[low - 1].start + state.free[low - 1].length == place.start {
+        state.free[low - 1].length += place.length
+      } else {
+        state.free.insert(place, at: low)
+      }
     }
-    return low
-  }
-
-  fileprivate final class Region: @unchecked Sendable {
-    let bytes: Int
-    let pointer: UnsafeMutableRawPointer
-
-    init(bytes: Int) {
-      self.bytes = bytes
-      pointer = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
-    }
-
-    deinit { pointer.deallocate() }
   }
 }
 
@@ -54,21 +106,37 @@ package final class MemoryPool: Sendable {
 /// The optimizer may drop a reference after its last use, although a pointer into the region is still in use: whoever
 /// takes memory for a function's duration says `defer { memory.keep() }`.
 package final class Memory: @unchecked Sendable {
-  private let region: MemoryPool.Region
-  private let pool: MemoryPool
-
-  fileprivate init(region: MemoryPool.Region, pool: MemoryPool) {
-    self.region = region
-    self.pool = pool
+  fileprivate enum Place {
+    case pool(MemoryPool, start: Int, length: Int)
+    case system
+    case borrowed
   }
 
-  deinit { pool.give(region) }
+  package let raw: UnsafeMutableRawPointer
+  private let place: Place
+
+  fileprivate init(pointer: UnsafeMutableRawPointer, place: Place) {
+    raw = pointer
+    self.place = place
+  }
+
+  /// Memory that belongs to somebody else, who keeps it for as long as this is used; it is only read.
+  package convenience init(borrowing pointer: UnsafeRawPointer) {
+    self.init(pointer: UnsafeMutableRawPointer(mutating: pointer), place: .borrowed)
+  }
+
+  deinit {
+    switch place {
+    case .pool(let pool, let start, let length): pool.give(start: start, length: length)
+    case .system: raw.deallocate()
+    case .borrowed: break
+    }
+  }
 
   /// Does nothing, with a reference that must therefore still be there.
   package func keep() { withExtendedLifetime(self) {} }
 
-  package var floats: UnsafeMutablePointer<Float> { region.pointer.assumingMemoryBound(to: Float.self) }
-  package var words: UnsafeMutablePointer<UInt32> { region.pointer.assumingMemoryBound(to: UInt32.self) }
-  package var raw: UnsafeMutableRawPointer { region.pointer }
-  package var bytes: UnsafeMutablePointer<UInt8> { region.pointer.assumingMemoryBound(to: UInt8.self) }
+  package var floats: UnsafeMutablePointer<Float> { raw.assumingMemoryBound(to: Float.self) }
+  package var words: UnsafeMutablePointer<UInt32> { raw.assumingMemoryBound(to: UInt32.self) }
+  package var bytes: UnsafeMutablePointer<UInt8> { raw.assumingMemoryBound(to: UInt8.self) }
 }

@@ -16,6 +16,8 @@ package struct Tensor: Sendable {
     case bfloat16
 
     var bytes: Int { self == .float32 ? 4 : 2 }
+    /// As kernels of gradients call it.
+    var kernel: sk_precision { self == .bfloat16 ? .bfloat16 : .float32 }
   }
 
   package let images: Int
@@ -32,6 +34,12 @@ package struct Tensor: Sendable {
     self.shape = shape
     self.element = element
     self.memory = memory
+  }
+
+  /// A tensor in the place of this one, which nobody reads any more; nil if it does not fit.
+  func replaced(by shape: FeatureShape) -> Tensor? {
+    guard images * shape.count <= count else { return nil }
+    return Tensor(images: images, shape: shape, element: element, memory: memory)
   }
 
   package var count: Int { images * shape.count }

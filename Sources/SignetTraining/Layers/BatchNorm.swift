@@ -88,7 +88,8 @@ package struct Normalization: Sendable {
       context.channelSums(rows: x.rows, channels: channels, kinds: 2) { range, out, worker in
         produce(range, worker)
         kernels.norm_gradient_sums(
-          values, dz.pointer, affine.mean, out, out + channels, range.lowerBound, range.upperBound)
+          values, dz.raw, dz.element.kernel, affine.mean, out, out + channels, range.lowerBound,
+          range.upperBound)
       }
     }
   }
@@ -96,8 +97,10 @@ package struct Normalization: Sendable {
   /// Gradients of γ, β and x from that of z, and of what lies before an activation function that is pending in x.
   ///
   /// `dγ = Σ dz·x̂`, `dβ = Σ dz`, `dx = a (dz − dβ/n − x̂·dγ/n)`; `sums` are ``gradientSums(_:x:affine:on:produce:)``.
+  /// With `reusesGradient` the result may take the place of `dz`.
   mutating func backward(
-    _ dz: Tensor, sums: [Double], x: Tensor, affine: Affine, gradient: Gradient, on context: ComputeContext
+    _ dz: Tensor, sums: [Double], x: Tensor, affine: Affine, gradient: Gradient, reusesGradient: Bool = false,
+    on context: ComputeContext
   ) -> Gradient {
     let (channels, rows) = (x.channels, x.rows)
     let kernels = context.crew.kernels
@@ -112,7 +115,10 @@ package struct Normalization: Sendable {
       tilt[channel] = Float(-Double(affine.scale[channel]) * inverse * inverse * product / Double(rows))
       offset[channel] = Float(-Double(affine.scale[channel]) * sum / Double(rows))
     }
-    let dx = context.tensor(x.images, x.shape, x.gradientElement)
+    // A gradient of our own is overwritten where it lies.
+    let dx =
+      reusesGradient && dz.element == x.gradientElement
+      ? dz : context.tensor(x.images, x.shape, x.gradientElement)
     var slopes: [Double]?
     affine.mean.withUnsafeBufferPointer { mean in
       affine.scale.withUnsafeBufferPointer { gain in
@@ -122,8 +128,8 @@ package struct Normalization: Sendable {
               let offset = offset.baseAddress
             else { return }
             let call = sk_norm_gradient(
-              input: values, dz: dz.pointer, mean: mean, gain: gain, tilt: tilt, offset: offset,
-              kind: dx.element == .float32 ? .float32 : .bfloat16, output: dx.raw)
+              input: values, dz_kind: dz.element.kernel, dz: dz.raw, mean: mean, gain: gain, tilt: tilt,
+              offset: offset, kind: dx.element.kernel, output: dx.raw)
             let sums = withUnsafePointer(to: call) { call in
               context.channelSums(rows: rows, channels: channels, kinds: 1) { range, out, _ in
                 if x.slopes == nil { out.update(repeating: 0, count: channels) }

@@ -174,20 +174,26 @@ package struct BinaryConvolution: Layer {
     guard let signs = saved.signs else {
       preconditionFailure("\(name): a gradient of a forward pass that was no training")
     }
-    let product = BinaryGradient(
+    var product = BinaryGradient(
       window: window, groups: groups, input: input, filters: output.channels, layout: layout,
       levels: saved.levels, codes: saved.codes, mask: saved.mask, signs: signs, gradient: gradient,
       on: context)
     context.timed(.weightGradient, of: name) {
       product.weightGradient(into: weight.gradient.pointer, on: context)
     }
-    let dz = context.tensor(gradient.tensor.images, input)
+    // Bytes are copies: a rounded gradient, which is this layer's alone, gives its place to the next one.
+    let place = context.precision == .int8 && gradient.tensor.element == .bfloat16
+    let dz =
+      (place ? gradient.tensor.replaced(by: input) : nil)
+      ?? context.tensor(gradient.tensor.images, input, context.precision.element)
+    let inputs = product
     let sums = context.timed(.inputGradient, of: name) {
       norm.gradientSums(dz, x: saved.x, affine: saved.affine, on: context) { rows, worker in
-        product.inputGradient(rows, into: dz.pointer, worker: worker, on: context)
+        inputs.inputGradient(rows, into: dz, worker: worker, on: context)
       }
     }
-    return norm.backward(dz, sums: sums, x: saved.x, affine: saved.affine, gradient: gradient, on: context)
+    return norm.backward(
+      dz, sums: sums, x: saved.x, affine: saved.affine, gradient: gradient, reusesGradient: true, on: context)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

@@ -16,7 +16,7 @@ struct BinaryGradient {
   private let pixels: Int
   private let filters: Int
   private let layout: CodeLayout
-  private let parts: [PackedGradient]
+  private var parts: [PackedGradient]
   private let levels: [Float]
   private let planes: Int
   private let quantum: Float
@@ -62,13 +62,14 @@ struct BinaryGradient {
     }
   }
 
-  /// `dW`, `[filters, taps, C/groups]`, overwritten.
-  func weightGradient(into target: UnsafeMutablePointer<Float>, on context: ComputeContext) {
+  /// `dW`, `[filters, taps, C/groups]`, overwritten; to be asked for once, and first.
+  mutating func weightGradient(into target: UnsafeMutablePointer<Float>, on context: ComputeContext) {
     let kernel = context.gradients.pointee.product(context.precision).weight_gradient
     let channels = layout.groupChannels
     let columns = window.taps * ((channels + 15) / 16)
     let tasks = WeightGradientTasks(columns: columns, filters: filters, threads: context.crew.pool.threads)
     for (group, part) in parts.enumerated() {
+      guard let packed = part.packed else { preconditionFailure("the weights' gradient was given away") }
       levels.withUnsafeBufferPointer { levels in
         guard let levels = levels.baseAddress else { return }
         let scales = part.bytes?.scales ?? [0]
@@ -79,7 +80,7 @@ struct BinaryGradient {
               window: window.cValue, reals: nil, bits: codes.words + group * layout.groupWords,
               pixel_words: UInt32(layout.words * planes), plane_words: UInt32(layout.words),
               planes: UInt32(planes), channels: UInt32(channels), levels: levels, quantum: quantum,
-              offset: offset, dy: part.packed.words, rows: rows, filters: UInt32(filters),
+              offset: offset, dy: packed.words, rows: rows, filters: UInt32(filters),
               scales: scales.baseAddress, sums: sums.baseAddress,
               dw: target + group * filters * window.taps * channels)
             withUnsafePointer(to: call) { call in
@@ -94,11 +95,13 @@ struct BinaryGradient {
       }
     }
     withExtendedLifetime(self) {}
+    // Its memory is the input gradient's next.
+    for group in parts.indices { parts[group].releasePacked() }
   }
 
   /// `dz` of some input pixels, `[pixel, channels]`, overwritten.
   func inputGradient(
-    _ range: Range<Int>, into target: UnsafeMutablePointer<Float>, worker: Int, on context: ComputeContext
+    _ range: Range<Int>, into target: Tensor, worker: Int, on context: ComputeContext
   ) {
     let kernel = context.gradients.pointee.product(context.precision).input_gradient
     let channels = layout.groupChannels
@@ -110,7 +113,8 @@ struct BinaryGradient {
         weights: signs.words + group * filters * window.taps * layout.groupWords,
         words: UInt32(layout.groupWords), channels: UInt32(channels), filters: UInt32(filters),
         mask: mask.words + group * layout.groupWords, mask_words: UInt32(layout.words),
-        dx: target + group * channels, pixel_stride: UInt32(input.channels))
+        kind: target.element.kernel, dx: target.raw + group * channels * target.element.bytes,
+        pixel_stride: UInt32(input.channels))
       kernel(&call, range.lowerBound, range.upperBound, scratch[worker].raw)
     }
     withExtendedLifetime(self) {}

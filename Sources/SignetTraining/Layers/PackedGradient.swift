@@ -9,7 +9,7 @@ struct PackedGradient {
   let rows: UnsafeRawPointer
   let rowBytes: Int
   /// `dY` for the weights' gradient: the rows of a word side by side.
-  let packed: Memory
+  private(set) var packed: Memory?
   /// Nil unless the gradient is in 8 bits.
   let bytes: Bytes?
   private let natural: Tensor
@@ -30,9 +30,10 @@ struct PackedGradient {
     let steps = (rows + 3) / 4 * 4 / precision.rowsInWord
     let blocks = (filters + Int(SK_GRADIENT_FILTERS) - 1) / Int(SK_GRADIENT_FILTERS)
     natural = dy
-    packed = context.memory.take(bytes: blocks * steps * Int(SK_GRADIENT_FILTERS) * 4)
+    let packed = context.memory.take(bytes: blocks * steps * Int(SK_GRADIENT_FILTERS) * 4)
+    self.packed = packed
     var call = sk_gradient_pack(
-      kind: dy.element == .float32 ? .float32 : .bfloat16, precision: precision.kernel, dy: start,
+      kind: dy.element.kernel, precision: precision.kernel, dy: start,
       stride: dy.channels, rows: rows, filters: filters, key: key, column_inverses: nil, words: packed.words,
       bytes: nil, row_scales: nil, row_sums: nil)
     guard precision == .int8 else {
@@ -86,4 +87,7 @@ struct PackedGradient {
     rowBytes = filters
     bytes = Bytes(values: values, rowScales: scales, rowSums: sums, scales: columnScales, sums: columnSums)
   }
+
+  /// Gives the memory of the rows side by side back.
+  mutating func releasePacked() { packed = nil }
 }

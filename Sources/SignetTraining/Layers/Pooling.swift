@@ -45,7 +45,7 @@ package struct MaxPool: Layer {
       dy.element)
     let call = sk_pool_gradient(
       window: window.cValue, channels: UInt32(output.channels),
-      kind: dy.element == .float32 ? .float32 : .bfloat16, chosen: saved.chosen.bytes, dy: dy.raw, dx: dx.raw)
+      kind: dy.element.kernel, chosen: saved.chosen.bytes, dy: dy.raw, dx: dx.raw)
     withUnsafePointer(to: call) { call in
       context.chunks(of: dx.rows) { _, range in
         context.crew.kernels.value_pool_backward(call, range.lowerBound, range.upperBound)

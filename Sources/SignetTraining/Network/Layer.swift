@@ -17,6 +17,8 @@ package protocol Layer: Sendable {
   mutating func forward(_ x: Tensor, phase: Phase, on context: ComputeContext) throws -> (Tensor, Saved)
 
   /// Writes the parameters' gradients; returns the input's, unless nobody wants it.
+  ///
+  /// A gradient in bfloat16 is the layer's own: it may be overwritten.
   mutating func backward(
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient?

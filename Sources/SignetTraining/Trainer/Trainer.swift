@@ -73,20 +73,22 @@ package struct Trainer: Sendable {
     if let label = batch.labels.first(where: { !(0..<classes).contains(Int($0)) }) {
       throw TrainingError(.badRun, "label \(label) is outside the \(classes) classes; check the data")
     }
-    let x = context.tensor(batch.labels.count, network.input, values: inputs)
+    // The batch outlives the step.
+    let x = Tensor(images: batch.labels.count, shape: network.input, memory: Memory(borrowing: inputs))
     let rate = schedule.rate(at: step)
     let before = network
-    let logits: Tensor
-    let tape: Sequential.Tape
-    do {
-      (logits, tape) = try network.forward(x, phase: .training, on: context)
-    } catch is NotFinite {
-      throw notFinite(x, before: before, on: context)
+    func forward() throws -> (logits: Tensor, tape: Sequential.Tape) {
+      do {
+        return try network.forward(x, phase: .training, on: context)
+      } catch is NotFinite {
+        throw notFinite(x, before: before, on: context)
+      }
     }
+    let (logits, tape) = try forward()
     let (loss, gradient, correct) = CrossEntropy.evaluate(logits, labels: batch.labels, on: context)
     guard loss.isFinite else { throw notFinite(x, before: before, on: context) }
     var random = SplitMix64(seed: configuration.seed, stream: 0x2000 + UInt64(step))
-    try network.backward(Gradient(gradient, key: random.next()), tape: tape, on: context)
+    try network.backward(Gradient(gradient, key: random.next()), tape: consume tape, on: context)
     let changes = try context.timed(.optimizer, of: "adam") {
       try adam.update(
         &network, learningRate: rate, regularizer: configuration.method.regularizer, on: context)
