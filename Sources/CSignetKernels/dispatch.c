@@ -47,6 +47,32 @@ static int has_avx512_bf16(void) {
 #elif defined(__aarch64__)
 extern const sk_kernels sk_kernels__neon;
 extern const sk_gradients sk_gradients__neon;
+extern const sk_gradients sk_gradients__neon_dot;
+extern const sk_gradients sk_gradients__neon_bf16;
+
+#if defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+static int has_neon_dot(void) {
+#if defined(__ARM_FEATURE_DOTPROD)
+  return 1;
+#elif defined(__linux__)
+  return (getauxval(AT_HWCAP) >> 20 & 1) != 0;  // HWCAP_ASIMDDP
+#else
+  return 0;
+#endif
+}
+
+static int has_neon_bf16(void) {
+#if defined(__ARM_FEATURE_BF16) && defined(__ARM_FEATURE_DOTPROD)
+  return 1;
+#elif defined(__linux__)
+  return has_neon_dot() && (getauxval(AT_HWCAP2) >> 14 & 1);  // HWCAP2_BF16
+#else
+  return 0;
+#endif
+}
 #endif
 
 const sk_kernels *sk_kernels_for(sk_isa isa) {
@@ -88,7 +114,7 @@ const sk_gradients *sk_gradients_for(sk_isa isa) {
       return has_avx512_bf16() ? &sk_gradients__avx512_bf16 : &sk_gradients__avx512;
 #elif defined(__aarch64__)
     case SK_ISA_NEON:
-      return &sk_gradients__neon;
+      return has_neon_bf16() ? &sk_gradients__neon_bf16 : has_neon_dot() ? &sk_gradients__neon_dot : &sk_gradients__neon;
 #endif
     default:
       return 0;

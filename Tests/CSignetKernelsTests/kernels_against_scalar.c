@@ -336,12 +336,12 @@ static void encode(const sk_kernels *a, const sk_kernels *b) {
   const uint32_t channels = random_size(), rows = 1 + below(9);
   const float betas[4] = {1, 0.5f, 0.25f, 0.375f};
   sk_block blocks[16];
-  sk_encode e = {.channels = channels, .betas = betas, .planes = 1 + below(4), .blocks = blocks};
+  sk_encode e = {.betas = betas, .planes = 1 + below(4), .blocks = blocks};
   e.block_count = make_blocks(blocks, channels, 1);
   e.plane_stride = e.block_count;
   e.pixel_stride = e.block_count * e.planes;
-  float *input = reals(rows * channels), *scale = reals(channels), *shift = reals(channels);
-  e.input = input;
+  float *input = reals(rows * channels), *scale = reals(channels), *shift = reals(channels), *slope = reals(channels);
+  e.input = (sk_values){.data = input, .channels = channels, .slope = below(2) ? slope : 0};
   e.scale = below(4) ? scale : 0;
   e.shift = e.scale ? shift : 0;
   const size_t halves = rows * (size_t)e.pixel_stride, mask_halves = rows * (size_t)e.plane_stride;
@@ -355,11 +355,11 @@ static void encode(const sk_kernels *a, const sk_kernels *b) {
   }
   expect_equal("encode", results[1], results[0], halves * 2);
   expect_equal("encode's mask", masks[1], masks[0], mask_halves * 2);
-  const float sums[2] = {a->residual_magnitude(input, scale, shift, betas, e.planes, rows, channels),
-                         b->residual_magnitude(input, scale, shift, betas, e.planes, rows, channels)};
+  const float sums[2] = {a->residual_magnitude(&e.input, scale, shift, betas, e.planes, 0, rows),
+                         b->residual_magnitude(&e.input, scale, shift, betas, e.planes, 0, rows)};
   expect_equal("residual_magnitude", &sums[1], &sums[0], sizeof(float));
   for (int i = 0; i < 2; ++i) free(results[i]), free(masks[i]);
-  free(input), free(scale), free(shift);
+  free(input), free(scale), free(shift), free(slope);
 }
 
 static void pools(const sk_kernels *a, const sk_kernels *b) {
@@ -371,27 +371,35 @@ static void pools(const sk_kernels *a, const sk_kernels *b) {
   uint32_t *levels = words(in_pixels * ((1u << planes) - 1) * count), *inverted = words(count);
   float *input = reals(in_pixels * channels), *dy = reals(pixels * channels);
   uint32_t *codes[2];
-  float *values[2], *gradients[2];
+  float *values[2], *kept[2], *gradients[2];
   uint8_t *chosen[2];
   for (int i = 0; i < 2; ++i) {
     const sk_kernels *k = i ? b : a;
     codes[i] = zeroed(pixels * planes * count, 4);
     values[i] = zeroed(pixels * channels, 4);
+    kept[i] = zeroed(pixels * channels, 4);
     gradients[i] = zeroed(in_pixels * channels, 4);
     chosen[i] = zeroed(pixels * channels, 1);
     const sk_level_pool level = {
         .window = w, .input = levels, .inverted = inverted, .words = count, .planes = planes, .output = codes[i]};
     k->level_pool(&level, 0, pixels);
-    const sk_float_pool pool = {
-        .window = w, .input = input, .channels = channels, .output = values[i], .chosen = chosen[i]};
+    const sk_float_pool pool = {.window = w, .input = input, .channels = channels, .output = values[i]};
     k->float_pool(&pool, 0, pixels);
-    k->float_pool_backward(&w, chosen[i], dy, gradients[i], channels, 0, images);
+    const sk_value_pool value = {.window = w,
+                                 .input = {.data = input, .channels = channels, .slope = input},
+                                 .output = kept[i],
+                                 .chosen = chosen[i]};
+    k->value_pool(&value, 0, pixels);
+    const sk_pool_gradient gradient = {
+        .window = w, .channels = channels, .chosen = chosen[i], .dy = dy, .dx = gradients[i]};
+    k->value_pool_backward(&gradient, 0, in_pixels);
   }
   expect_equal("level_pool", codes[1], codes[0], pixels * planes * count * 4);
   expect_equal("float_pool", values[1], values[0], pixels * channels * 4);
-  expect_equal("float_pool's choice", chosen[1], chosen[0], pixels * channels);
-  expect_equal("float_pool_backward", gradients[1], gradients[0], in_pixels * channels * 4);
-  for (int i = 0; i < 2; ++i) free(codes[i]), free(values[i]), free(gradients[i]), free(chosen[i]);
+  expect_equal("value_pool", kept[1], kept[0], pixels * channels * 4);
+  expect_equal("value_pool's choice", chosen[1], chosen[0], pixels * channels);
+  expect_equal("value_pool_backward", gradients[1], gradients[0], in_pixels * channels * 4);
+  for (int i = 0; i < 2; ++i) free(codes[i]), free(values[i]), free(kept[i]), free(gradients[i]), free(chosen[i]);
   free(levels), free(inverted), free(input), free(dy);
 }
 
@@ -407,10 +415,10 @@ static void patches(const sk_kernels *a, const sk_kernels *b) {
   const int of_bits = (int)below(2);
   p.pixel_stride = of_bits ? p.plane_words * p.planes : channels + below(3);
   float *input = reals(in_pixels * p.pixel_stride);
-  uint32_t *bits = words(in_pixels * p.pixel_stride), *mask = words(in_pixels * p.plane_words);
+  uint32_t *bits = words(in_pixels * p.pixel_stride);
   p.reals = of_bits ? 0 : input;
   p.bits = bits;
-  sk_unpatch u = {.window = w, .channels = channels, .mask = below(2) ? mask : 0, .mask_stride = p.plane_words};
+  sk_unpatch u = {.window = w, .channels = channels};
   u.pixel_stride = channels + below(3);
   float *gradient = reals(rows * taps * channels);
   u.patches = gradient;
@@ -425,7 +433,7 @@ static void patches(const sk_kernels *a, const sk_kernels *b) {
   expect_equal("patches", results[1], results[0], rows * taps * channels * 4);
   expect_equal("unpatch", images_back[1], images_back[0], in_pixels * u.pixel_stride * 4);
   for (int i = 0; i < 2; ++i) free(results[i]), free(images_back[i]);
-  free(input), free(bits), free(mask), free(gradient);
+  free(input), free(bits), free(gradient);
 }
 
 static void elementwise(const sk_kernels *a, const sk_kernels *b) {
@@ -448,14 +456,34 @@ static void elementwise(const sk_kernels *a, const sk_kernels *b) {
   expect_equal("prelu_backward's slope", columns[1], columns[0], channels * 4);
   for (int i = 0; i < 2; ++i) k[i]->column_sums(x, columns[i], rows, channels);
   expect_equal("column_sums", columns[1], columns[0], channels * 4);
-  for (int i = 0; i < 2; ++i) k[i]->moments(x, mean, columns[i], more[i], rows, channels);
+  int16_t *shorts = zeroed(count, 2);
+  for (size_t i = 0; i < count; ++i) shorts[i] = (int16_t)((int32_t)below(65536) - 32768);
+  const bool are_short = below(2);
+  const sk_values v = {.data = are_short ? (void *)shorts : (void *)x,
+                       .shorts = are_short,
+                       .channels = (uint32_t)channels,
+                       .slope = below(2) ? scale : 0};
+  for (int i = 0; i < 2; ++i) k[i]->plain_values(&v, whole[i], 0, rows);
+  expect_equal("plain_values", whole[1], whole[0], bytes);
+  for (int i = 0; i < 2; ++i) k[i]->moments(&v, mean, columns[i], more[i], 0, rows);
   expect_equal("moments", columns[1], columns[0], channels * 4);
   expect_equal("moments' squares", more[1], more[0], channels * 4);
-  for (int i = 0; i < 2; ++i) k[i]->norm_gradient_sums(x, dy, mean, columns[i], more[i], rows, channels);
+  const sk_precision kind = below(2) ? SK_PRECISION_FLOAT32 : SK_PRECISION_BFLOAT16;
+  uint16_t *narrow = zeroed(count, 2);
+  for (size_t i = 0; i < count; ++i) memcpy(narrow + i, (uint16_t *)(dy + i) + 1, 2);
+  const void *dz = kind == SK_PRECISION_FLOAT32 ? (void *)dy : (void *)narrow;
+  for (int i = 0; i < 2; ++i) k[i]->norm_gradient_sums(&v, dz, kind, mean, columns[i], more[i], 0, rows);
   expect_equal("norm_gradient_sums", columns[1], columns[0], channels * 4);
   expect_equal("norm_gradient_sums' products", more[1], more[0], channels * 4);
-  for (int i = 0; i < 2; ++i) k[i]->norm_gradient(x, dy, mean, scale, shift, mean, whole[i], rows, channels);
+  sk_norm_gradient n = {.input = v, .dz_kind = kind, .dz = dz, .mean = mean, .gain = scale, .tilt = shift, .offset = mean};
+  n.kind = below(2) ? SK_PRECISION_FLOAT32 : SK_PRECISION_BFLOAT16;
+  for (int i = 0; i < 2; ++i) {
+    n.output = whole[i];
+    k[i]->norm_gradient(&n, 0, rows, columns[i]);
+  }
   expect_equal("norm_gradient", whole[1], whole[0], bytes);
+  expect_equal("norm_gradient's slopes", columns[1], columns[0], channels * 4);
+  free(shorts), free(narrow);
   for (int i = 0; i < 2; ++i) free(whole[i]), free(columns[i]), free(more[i]);
   free(x), free(dy), free(scale), free(shift), free(mean);
 }
@@ -486,6 +514,121 @@ static void adam(const sk_kernels *a, const sk_kernels *b) {
   free(gradient);
 }
 
+// Both products in every precision, and the packing before them. An instruction that multiplies pairs of bfloat16 may
+// round otherwise, so it is not compared.
+static void gradients(const sk_kernels *a, const sk_kernels *b) {
+  const sk_gradients *tables[2] = {sk_gradients_for(a->isa), sk_gradients_for(b->isa)};
+  const sk_window w = random_window(0);
+  const uint32_t images = 1 + below(3), channels = random_size(), filters = random_size(), planes = 1 + below(4);
+  const uint32_t count = (channels + 31) / 32;
+  const size_t taps = (size_t)(w.kernel_height * w.kernel_width), depth = taps * channels;
+  const size_t in_pixels = images * (size_t)(w.in_height * w.in_width);
+  const size_t rows = images * (size_t)(w.out_height * w.out_width);
+  const sk_precision precision = (sk_precision)below(3);
+  // The digest must not depend on what this machine has.
+  if (precision == SK_PRECISION_BFLOAT16 && tables[1]->has_bfloat16) tables[1] = tables[0];
+  const int of_reals = precision != SK_PRECISION_INT8 && below(2);
+  float *dy = reals(rows * filters + 1), *x = reals(in_pixels * channels), levels[16];
+  uint32_t *bits = words(in_pixels * planes * count), *signs = words(filters * taps * count);
+  uint32_t *mask = words(in_pixels * count), *zeros = zeroed(filters + 4, 4);
+  for (int i = 0; i < 16; ++i) levels[i] = (float)(2 * i - 15) / 8;
+  const size_t blocks = (filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS;
+  const size_t packed = blocks * SK_GRADIENT_FILTERS * (rows + 3) * 4;
+  void *scratch = aligned_alloc(64, (sk_gradient_scratch_bytes(filters) + 63) / 64 * 64);
+  uint32_t *side[2];
+  uint16_t *narrow[2];
+  int8_t *bytes[2];
+  float *scales[2], *dw[2], *dx[2], *maxima[2], *sums[2];
+  int32_t *row_sums[2], *column_sums[2];
+  for (int i = 0; i < 2; ++i) {
+    side[i] = zeroed(packed, 1), narrow[i] = zeroed(rows * filters + 2, 2), bytes[i] = zeroed(rows * filters + 4, 1);
+    scales[i] = zeroed(rows, 4), row_sums[i] = zeroed(rows, 4), column_sums[i] = zeroed(filters, 4);
+    maxima[i] = zeroed(filters, 4), sums[i] = zeroed(filters, 4);
+    dw[i] = zeroed(filters * depth, 4), dx[i] = zeroed(in_pixels * channels, 4);
+    tables[i]->round(dy, narrow[i], rows * filters);
+    const int is_narrow = precision != SK_PRECISION_FLOAT32;
+    const void *own = is_narrow ? (void *)narrow[i] : (void *)dy;
+    sk_gradient_pack p = {.kind = is_narrow ? SK_PRECISION_BFLOAT16 : SK_PRECISION_FLOAT32,
+                          .precision = precision,
+                          .dy = own,
+                          .stride = filters,
+                          .rows = rows,
+                          .filters = filters,
+                          .key = 77,
+                          .words = side[i],
+                          .bytes = bytes[i],
+                          .row_scales = scales[i],
+                          .row_sums = row_sums[i]};
+    float inverses[512], filter_scales[512];
+    tables[i]->sums(&p, 0, rows, sums[i]);
+    if (precision == SK_PRECISION_INT8) {
+      tables[i]->maxima(&p, 0, rows, maxima[i]);
+      for (uint32_t f = 0; f < filters; ++f) {
+        const int is_small = maxima[i][f] < SK_GRADIENT_SMALLEST;
+        inverses[f] = is_small ? 0 : SK_GRADIENT_LIMIT / maxima[i][f];
+        filter_scales[f] = is_small ? 0 : maxima[i][f] / SK_GRADIENT_LIMIT;
+      }
+      p.column_inverses = inverses;
+    }
+    tables[i]->pack(&p, 0, rows, column_sums[i]);
+    const sk_weight_gradient g = {.window = w,
+                                  .reals = of_reals ? x : 0,
+                                  .bits = bits,
+                                  .pixel_words = of_reals ? channels : planes * count,
+                                  .plane_words = count,
+                                  .planes = planes,
+                                  .channels = channels,
+                                  .levels = levels,
+                                  .quantum = 0.5f,
+                                  .offset = 63,
+                                  .dy = side[i],
+                                  .rows = rows,
+                                  .filters = filters,
+                                  .scales = filter_scales,
+                                  .sums = column_sums[i],
+                                  .dw = dw[i]};
+    const size_t columns = of_reals ? (depth + 15) / 16 : taps * ((channels + 15) / 16);
+    const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
+    const size_t cut = below((uint32_t)columns + 1), half = below((uint32_t)tiles + 1);
+    const sk_products *k = tables[i]->products + precision;
+    k->weight_gradient(&g, 0, cut, 0, tiles, scratch);
+    k->weight_gradient(&g, cut, columns, 0, half, scratch);
+    k->weight_gradient(&g, cut, columns, half, tiles, scratch);
+    const size_t element = precision == SK_PRECISION_INT8 ? 1 : is_narrow ? 2 : 4;
+    const sk_input_gradient in = {.window = w,
+                                  .dy = element == 1 ? (void *)bytes[i] : own,
+                                  .row_bytes = filters * element,
+                                  .zeros = zeros,
+                                  .scales = scales[i],
+                                  .sums = row_sums[i],
+                                  .weights = signs,
+                                  .words = count,
+                                  .channels = channels,
+                                  .filters = filters,
+                                  .mask = mask,
+                                  .mask_words = count,
+                                  .dx = dx[i],
+                                  .pixel_stride = channels};
+    const size_t middle = below((uint32_t)in_pixels + 1);
+    k->input_gradient(&in, 0, middle, scratch);
+    k->input_gradient(&in, middle, in_pixels, scratch);
+  }
+  expect_equal("round", narrow[1], narrow[0], rows * filters * 2);
+  expect_equal("sums of a gradient", sums[1], sums[0], filters * 4);
+  expect_equal("pack", side[1], side[0], packed);
+  expect_equal("pack's rows", bytes[1], bytes[0], rows * filters);
+  expect_equal("pack's row scales", scales[1], scales[0], rows * 4);
+  expect_equal("pack's row sums", row_sums[1], row_sums[0], rows * 4);
+  expect_equal("pack's filter sums", column_sums[1], column_sums[0], filters * 4);
+  expect_equal("weight_gradient", dw[1], dw[0], filters * depth * 4);
+  expect_equal("input_gradient", dx[1], dx[0], in_pixels * channels * 4);
+  for (int i = 0; i < 2; ++i) {
+    free(side[i]), free(narrow[i]), free(bytes[i]), free(scales[i]), free(row_sums[i]), free(column_sums[i]);
+    free(maxima[i]), free(sums[i]), free(dw[i]), free(dx[i]);
+  }
+  free(dy), free(x), free(bits), free(signs), free(mask), free(zeros), free(scratch);
+}
+
 // NEON's convolution of bytes is there twice; the kernel asks the system in the same way which one to run.
 static const char *variant(int isa) {
   if (isa != SK_ISA_NEON) return "";
@@ -506,7 +649,8 @@ int main(int argc, char **argv) {
   }
   static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
   void (*const tests[])(const sk_kernels *, const sk_kernels *) = {
-      binary_convolution, float_convolution, pixel_convolution, encode, pools, patches, elementwise, adam};
+      binary_convolution, float_convolution, pixel_convolution, encode, pools, patches, elementwise,
+      gradients,          adam};
   const sk_kernels *scalar = sk_kernels_for(SK_ISA_SCALAR);
   size_t failures = 0, tables = 0;
   for (int isa = SK_ISA_AVX2; isa <= SK_ISA_NEON; ++isa) {

@@ -54,7 +54,7 @@ static void SK_NAME(gradient_maxima)(const sk_gradient_pack *p, size_t begin, si
     }
     float most = 0;
     for (int i = 0; i < SK_LANES; ++i) most = largest[i] > most ? largest[i] : most;
-    p->row_scales[row] = most * (1 / SK_GRADIENT_LIMIT);
+    p->row_scales[row] = most < SK_GRADIENT_SMALLEST ? 0 : most / SK_GRADIENT_LIMIT;
   }
 }
 

@@ -163,6 +163,7 @@ SK_INLINE size_t SK_P(pass_columns)(size_t tiles) {
 
 static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_column, size_t end_column,
                                   size_t first_tile, size_t end_tile, void *scratch) {
+  if (first_tile >= end_tile) return;
   const SK_P(level_table) table = SK_P(table_of)(g->levels, g->planes, g->quantum);
   const size_t tiles = end_tile - first_tile, all_steps = (g->rows + 3) / 4 * 4 / SK_STEP;
   const size_t chunk = SK_GRADIENT_STEPS * SK_STEP;

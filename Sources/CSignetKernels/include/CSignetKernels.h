@@ -287,6 +287,8 @@ typedef struct sk_adam {
 #define SK_GRADIENT_SUM_BYTES 393216
 /// The greatest magnitude of a gradient in bytes; below 127, so that rounding up never reaches 128.
 #define SK_GRADIENT_LIMIT 126.999f
+/// A row or filter whose greatest magnitude is below this counts as 0 in bytes: its inverse might be infinite.
+#define SK_GRADIENT_SMALLEST 1e-30f
 /// Pixels of an input gradient that share a tap's expanded weights.
 #define SK_GRADIENT_PIXELS 192
 

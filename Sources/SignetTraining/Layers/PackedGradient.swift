@@ -67,8 +67,9 @@ struct PackedGradient {
     for filter in 0..<filters {
       var most: Float = 0
       for chunk in 0..<chunks { most = max(most, partial.floats[chunk * filters + filter]) }
+      guard !(most < SK_GRADIENT_SMALLEST) else { continue }
       columnScales[filter] = most / SK_GRADIENT_LIMIT
-      inverses[filter] = most > 0 ? SK_GRADIENT_LIMIT / most : 0
+      inverses[filter] = SK_GRADIENT_LIMIT / most
     }
     let counts = UnsafeMutableRawPointer(partial.raw).assumingMemoryBound(to: Int32.self)
     inverses.withUnsafeBufferPointer { inverses in
