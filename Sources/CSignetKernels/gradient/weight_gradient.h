@@ -145,8 +145,8 @@ static void SK_P(copy_columns)(size_t first, int width, size_t count, const SK_P
     for (int v = 0; v < width; ++v, panel += SK_LANES) {
       sk_u32 word = SK_LOAD_U32(row + v * SK_LANES);
 #if SK_STEP == 2
-      word = SK_NAME(to_bfloat16)((sk_f32)word);
-      if (r + 1 < count) word |= SK_NAME(to_bfloat16)(SK_LOAD_F32(row + SK_GRADIENT_REALS + v * SK_LANES)) << 16;
+      const float *next = row + SK_GRADIENT_REALS + v * SK_LANES;
+      word = SK_NAME(interleave_pairs)((sk_f32)word, r + 1 < count ? SK_LOAD_F32(next) : (sk_f32)0);
 #endif
       memcpy(panel, &word, sizeof word);
     }

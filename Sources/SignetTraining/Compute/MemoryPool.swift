@@ -39,6 +39,10 @@ package final class MemoryPool: Sendable {
     #endif
     let range = mmap(nil, physical, PROT_READ | PROT_WRITE, flags, -1, 0)
     let isReserved = range != nil && range != MAP_FAILED
+    #if canImport(Glibc) || canImport(Musl)
+    // Large pages where the system has them: a pass over a layer's values touches thousands of small ones.
+    if isReserved { madvise(range, physical, MADV_HUGEPAGE) }
+    #endif
     base = isReserved ? Int(bitPattern: range) : 0
     capacity = isReserved ? physical : 0
     state = Mutex(State())

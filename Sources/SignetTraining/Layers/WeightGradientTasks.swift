@@ -12,7 +12,8 @@ struct WeightGradientTasks {
   private let pieces: Int
   private let slices: Int
 
-  init(columns: Int, filters: Int, threads: Int) {
+  /// `fewest` columns are what a task should have where there are that many.
+  init(columns: Int, filters: Int, threads: Int, fewest: Int = 4) {
     self.columns = columns
     tiles = (filters + Int(SK_GRADIENT_ROWS) - 1) / Int(SK_GRADIENT_ROWS)
     guard threads > 1 else {
@@ -20,7 +21,7 @@ struct WeightGradientTasks {
       return
     }
     // Columns of a task share what is in the cache: a task has some blocks of 4, but there are some tasks a thread.
-    let blocks = (columns + 3) / 4
+    let blocks = (columns + fewest - 1) / fewest
     pieces = blocks >= 4 * threads ? 4 * threads : blocks
     // Too few blocks: filters are split as well, but a slice must be worth the expansion of its columns' bits.
     let isEven = pieces % threads == 0
