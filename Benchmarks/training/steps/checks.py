@@ -14,7 +14,10 @@ fp32 differs by the order of summation alone. PyTorch's bf16 rounds activations 
 in a pool's window then send the gradient to another pixel, and what is near 1 is masked otherwise.
 """
 OWN_COSINE = {"fp32": EXACT, "bf16": (0.998, 0.995), "int8": (0.99, 0.98)}
-"""The same for Signet, which rounds gradients alone. In a pair, 1 - cosine of both add up: half the square of an error."""
+"""The same for Signet, which rounds gradients alone.
+
+In a pair, what the two lack of 1 adds up: it is half the square of each one's error.
+"""
 LOSS_TOLERANCE = 0.01
 NORM_RATIO = 1.25
 """Of the gradients of weights, with signs left free: cosines would show the flips, not the gradients."""
