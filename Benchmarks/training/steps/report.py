@@ -109,9 +109,9 @@ def _checks(rows: list[Row]) -> list[str]:
         return []
     lines = [
         "",
-        "The same step on both sides: its loss with signs left free, and the share of signs that differ from "
-        "PyTorch's fp32; one flip near 0 changes every later layer. Then, with the signs that Signet saved, "
-        "the relative error of the logits, and the least cosine and greatest relative error of the gradients.",
+        "The same step on both sides: its loss with signs left free, and the share of signs that differ "
+        "from PyTorch's fp32; one flip near 0 changes every later layer. Then, with the signs that Signet "
+        "saved, the relative error of the logits, and the least cosine and greatest relative error of gradients.",
     ]
     headings = ["the same step", "loss differs by", "signs that differ: first layer, most", "logits, error"]
     headings += ["weights, least cosine", "greatest error", "all gradients, least cosine"]
