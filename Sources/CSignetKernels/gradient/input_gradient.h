@@ -68,13 +68,22 @@ SK_INLINE void SK_P(expand_weights)(const sk_input_gradient *g, const SK_P(level
   }
 }
 
+// To what follows along the filters; a row's sum was taken off once.
+SK_INLINE void SK_P(advance_rows)(SK_P(input_rows) *rows, size_t steps) {
+  for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
+    rows->at[r] += steps * 4;
+    rows->sums[r] = 0;
+  }
+}
+
 static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {
   const float levels[2] = {SK_STEP == 4 ? 0 : -1, SK_STEP == 4 ? 2 : 1};
   const SK_P(level_table) table = SK_P(table_of)(levels, 1, 1);
   const size_t columns = (g->channels + SK_LANES - 1) / SK_LANES;
   const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
-  const size_t all_steps = (g->filters + SK_STEP - 1) / SK_STEP, depth = SK_GRADIENT_STEPS;
-  const int whole = taps == 1 && all_steps <= depth;
+  const size_t all_steps = g->filters / SK_STEP, depth = SK_GRADIENT_STEPS;
+  const uint32_t odd = g->filters % SK_STEP;
+  const int whole = taps == 1 && all_steps <= depth && odd == 0;
   SK_P(sources) *sources = scratch;
   uint32_t *panel = (uint32_t *)((char *)scratch + (sizeof *sources + 63) / 64 * 64);
   sk_f32 *kept = (sk_f32 *)(panel + depth * SK_GRADIENT_VECTORS * SK_LANES);
@@ -103,11 +112,25 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
 #define SK_CALL(VECTORS) SK_P(input_tile)(VECTORS, sums, panel, rows, steps)
             SK_EACH_WIDTH(SK_CALL)
 #undef SK_CALL
-            // What follows along the filters; a row's sum was taken off once.
-            for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
-              rows->at[r] += steps * 4;
-              rows->sums[r] = 0;
+            SK_P(advance_rows)(rows, steps);
+          }
+        }
+        if (odd) {
+          // The last filters fill a word in part; what lies behind them must not count, not even times 0.
+          uint32_t words[SK_GRADIENT_PIXELS];
+          SK_P(expand_weights)(g, &table, tap, column, width, all_steps, 1, panel);
+          sk_f32 *sums = kept;
+          for (size_t tile = 0; tile < tiles; ++tile, sums += (size_t)SK_GRADIENT_ROWS * (size_t)width) {
+            SK_P(input_rows) *rows = sources->tiles + tile;
+            for (size_t r = 0; r < SK_GRADIENT_ROWS; ++r) {
+              uint32_t *word = words + tile * SK_GRADIENT_ROWS + r;
+              *word = 0;
+              memcpy(word, rows->at[r], odd * (4 / SK_STEP));
+              rows->at[r] = (const char *)word;
             }
+#define SK_CALL(VECTORS) SK_P(input_tile)(VECTORS, sums, panel, rows, 1)
+            SK_EACH_WIDTH(SK_CALL)
+#undef SK_CALL
           }
         }
       }

@@ -45,8 +45,11 @@ static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int
       const uint32_t count = SK_NAME(lanes_left)(channels, c);
       float *to = g->dw + (f * taps + tap) * channels + c;
 #if SK_STEP == 4
-      sk_f32 value = __builtin_convertvector(sums[v], sk_f32);
-      if (last) value -= (sk_f32)((float)g->sums[f] * (float)g->offset);
+      // All rows in one sum: the correction is exact too.
+      const int whole = last && !add;
+      const sk_i32 sum = whole ? sums[v] - g->sums[f] * g->offset : sums[v];
+      sk_f32 value = __builtin_convertvector(sum, sk_f32);
+      if (last && add) value -= (sk_f32)((float)g->sums[f] * (float)g->offset);
       value *= (sk_f32)(g->scales[f] * g->quantum);
       if (add) value += SK_NAME(load_lanes)(to, count);
 #else

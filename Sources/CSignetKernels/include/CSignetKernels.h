@@ -333,9 +333,9 @@ typedef struct sk_weight_gradient {
 /// The gradient of a binary layer's normalised input; see gradient/input_gradient.h.
 typedef struct sk_input_gradient {
   sk_window window;
-  const void *dy;       ///< [output pixel], at the group's first filter; 3 bytes behind the last one may be read
+  const void *dy;       ///< [output pixel], at the group's first filter
   size_t row_bytes;
-  const void *zeros;    ///< a row of 0, and 3 bytes behind it
+  const void *zeros;    ///< a row of 0
   const float *_Nullable scales;  ///< int8: [output pixel]
   const int32_t *_Nullable sums;  ///< int8: [output pixel]
   const uint32_t *weights;  ///< signs, [filters][taps][words]

@@ -39,8 +39,7 @@ package final class ComputeContext: Sendable {
   package func tensor(_ images: Int, _ shape: FeatureShape, _ element: Tensor.Element = .float32) -> Tensor {
     Tensor(
       images: images, shape: shape, element: element,
-      // Products read words, which may end 3 bytes behind the last value.
-      memory: memory.take(bytes: images * shape.count * element.bytes + 3))
+      memory: memory.take(bytes: images * shape.count * element.bytes))
   }
 
   /// The values as floats, through the activation function if one is pending.

@@ -47,8 +47,7 @@ struct PackedGradient {
       }
       return
     }
-    // The kernel may read up to 3 bytes behind the last row.
-    let values = context.memory.take(bytes: rows * filters + 4)
+    let values = context.memory.take(bytes: rows * filters)
     let (scales, sums) = (context.memory.take(bytes: rows * 4), context.memory.take(bytes: rows * 4))
     let chunks = (rows + ComputeContext.chunkRows - 1) / ComputeContext.chunkRows
     let partial = context.memory.take(bytes: chunks * filters * 4)
