@@ -36,7 +36,7 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   }
 
   /// What new runs take.
-  package static let defaultPrecision = Precision.float32
+  package static let defaultPrecision = Precision.int8
 
   package var inputShape: FeatureShape {
     FeatureShape(
