@@ -124,7 +124,7 @@ const sk_gradients *sk_gradients_for(sk_isa isa) {
 size_t sk_gradient_scratch_bytes(size_t filters) {
   const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
   const size_t vector = SK_LANES * 4, widest = 4;
-  const size_t panel = SK_GRADIENT_STEPS * widest * vector;
+  const size_t panel = (SK_GRADIENT_STEPS > SK_GRADIENT_DEPTH ? SK_GRADIENT_STEPS : SK_GRADIENT_DEPTH) * widest * vector;
   const size_t block = tiles * SK_GRADIENT_ROWS * widest * vector;
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
   const size_t weights = 4 * SK_GRADIENT_STEPS * sizeof(void *) + sums + 2 * SK_GRADIENT_STEPS * SK_GRADIENT_REALS * 4;

@@ -81,7 +81,7 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
   const SK_P(level_table) table = SK_P(table_of)(levels, 1, 1);
   const size_t columns = (g->channels + SK_LANES - 1) / SK_LANES;
   const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
-  const size_t all_steps = g->filters / SK_STEP, depth = SK_GRADIENT_STEPS;
+  const size_t all_steps = g->filters / SK_STEP, depth = SK_GRADIENT_DEPTH;
   const uint32_t odd = g->filters % SK_STEP;
   const int whole = taps == 1 && all_steps <= depth && odd == 0;
   SK_P(sources) *sources = scratch;

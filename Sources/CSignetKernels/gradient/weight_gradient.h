@@ -135,7 +135,11 @@ static void SK_P(gather_patches)(const sk_weight_gradient *g, size_t from, size_
       }
       const size_t pixel = (size_t)in_y * (size_t)w->in_width + (size_t)x;
       const float *source = image + pixel * g->channels + runs[i].inside;
-      memcpy(patches + runs[i].to, source, runs[i].length * sizeof(float));
+      float *to = patches + runs[i].to;
+      size_t k = 0;
+      // Short runs: whole vectors and a rest, without a call.
+      for (; k + SK_LANES <= runs[i].length; k += SK_LANES) memcpy(to + k, source + k, SK_LANES * sizeof(float));
+      for (; k < runs[i].length; ++k) to[k] = source[k];
     }
   }
 }

@@ -280,7 +280,7 @@ typedef struct sk_adam {
 #define SK_GRADIENT_FILTERS 48
 #define SK_GRADIENT_TILES (SK_GRADIENT_FILTERS / SK_GRADIENT_ROWS)
 /// Steps along the reduction for which bits are expanded at a time: 1, 2 or 4 rows each.
-#define SK_GRADIENT_STEPS 192
+#define SK_GRADIENT_STEPS 96
 /// Places of a patch of reals that a pass over the rows gathers.
 #define SK_GRADIENT_REALS 128
 /// Bytes of sums that a pass over the rows keeps for the weights' gradient: a part of the second-level cache.
@@ -289,6 +289,8 @@ typedef struct sk_adam {
 #define SK_GRADIENT_LIMIT 126.999f
 /// A row or filter whose greatest magnitude is below this counts as 0 in bytes: its inverse might be infinite.
 #define SK_GRADIENT_SMALLEST 1e-30f
+/// Steps along the filters for which an input gradient's weights are expanded at a time.
+#define SK_GRADIENT_DEPTH 256
 /// Pixels of an input gradient that share a tap's expanded weights.
 #define SK_GRADIENT_PIXELS 192
 
