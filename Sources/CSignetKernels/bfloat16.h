@@ -30,11 +30,7 @@ SK_INLINE void SK_NAME(store_gradient)(void *to, sk_precision kind, size_t at, c
     SK_NAME(store_lanes)((float *)to + at, value, count);
     return;
   }
-#ifdef SK_NARROW
-  const sk_u16 shorts = SK_NARROW(*value);
-#else
   const sk_u16 shorts = __builtin_convertvector(SK_NAME(to_bfloat16)(*value), sk_u16);
-#endif
   if (count == SK_LANES) {
     memcpy((uint16_t *)to + at, &shorts, sizeof shorts);
   } else {

@@ -72,8 +72,7 @@ SK_INLINE void SK_NAME(finish_reals)(const sk_binary_convolution *c, const uint3
     if (out.kind == SK_OUTPUT_ACCUMULATORS) {
       SK_NAME(store_lanes)((int32_t *)out.data + at, &acc, blocks[b].count);
     } else if (out.kind == SK_OUTPUT_SHORTS) {
-      const sk_i16 shorts = __builtin_convertvector(acc, sk_i16);
-      memcpy((int16_t *)out.data + at, &shorts, blocks[b].count * sizeof(int16_t));
+      SK_NAME(store_shorts)((int16_t *)out.data + at, __builtin_convertvector(acc, sk_i16), blocks[b].count);
     } else {
       const sk_f32 reals = __builtin_convertvector(acc, sk_f32) * out.unit;
       SK_NAME(store_lanes)((float *)out.data + at, &reals, blocks[b].count);

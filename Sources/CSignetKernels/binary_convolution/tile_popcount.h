@@ -54,7 +54,7 @@
     }                                                                                                                  \
   }
 
-// The sums of one plane as reals: the last layer.
+// The sums of one plane as reals or 16-bit accumulators: the last layer, and training.
 #define SK_REALS_TILE(ROWS, VECTORS)                                                                                   \
   static __attribute__((noinline)) void SK_NAME(reals_tile_##ROWS##x##VECTORS)(                                        \
       const sk_binary_convolution *c, const SK_NAME(tile) *tile, size_t block) {                                       \
@@ -65,15 +65,21 @@
     const sk_f32 unit = out->unit;                                                                                     \
     const sk_block *to = c->blocks + block;                                                                            \
     const uint32_t last = to[VECTORS - 1].count;                                                                       \
-    float *reals = (float *)out->data + tile->pixel * out->pixel_stride + to->channel;                                 \
+    const size_t first = tile->pixel * out->pixel_stride + to->channel;                                                \
     const size_t stride = out->pixel_stride;                                                                           \
     const int32_t *bases[ROWS];                                                                                        \
     SK_UNROLL for (int r = 0; r < ROWS; ++r) bases[r] = c->base + tile->classes[r] * lanes + block * SK_LANES;         \
     SK_UNROLL for (int r = 0; r < ROWS; ++r) {                                                                         \
       SK_UNROLL for (int v = 0; v < VECTORS; ++v) {                                                                    \
         const sk_i32 acc = SK_LOAD_I32(bases[r] + v * SK_LANES) - 2 * (sk_i32)sums[r][v];                              \
+        const size_t at = first + r * stride + v * SK_LANES;                                                           \
+        const uint32_t count = v < VECTORS - 1 ? SK_LANES : last;                                                      \
+        if (out->kind == SK_OUTPUT_SHORTS) {                                                                           \
+          SK_NAME(store_shorts)((int16_t *)out->data + at, __builtin_convertvector(acc, sk_i16), count);               \
+          continue;                                                                                                    \
+        }                                                                                                              \
         const sk_f32 value = __builtin_convertvector(acc, sk_f32) * unit;                                              \
-        SK_NAME(store_lanes)(reals + r * stride + v * SK_LANES, &value, v < VECTORS - 1 ? SK_LANES : last);            \
+        SK_NAME(store_lanes)((float *)out->data + at, &value, count);                                                  \
       }                                                                                                                \
     }                                                                                                                  \
   }
@@ -136,7 +142,7 @@ SK_INLINE size_t SK_NAME(binary_group)(const sk_binary_convolution *c, const SK_
   const sk_output_kind kind = c->output.kind;
   const int bits = kind == SK_OUTPUT_CODES || kind == SK_OUTPUT_LEVELS;
   int ending = 0;
-  if (c->planes == 1 && kind == SK_OUTPUT_REALS) ending = 2;
+  if (c->planes == 1 && (kind == SK_OUTPUT_REALS || kind == SK_OUTPUT_SHORTS)) ending = 2;
   if (c->planes == 1 && c->output.planes == 1 && bits) ending = 1;
   if (c->planes == 2 && c->output.planes == 2 && bits) ending = 3;
   SK_NAME(binary_tile) *const *kernels = SK_NAME(binary_tiles_x1)[ending];

@@ -92,11 +92,7 @@ SK_INLINE void SK_NAME(pack_bytes)(const sk_gradient_pack *p, size_t step, size_
       const sk_i32 by_column = SK_NAME(round_randomly)(value, column_inverse, random >> 9);
       const sk_i8 bytes = __builtin_convertvector(by_row, sk_i8);
       int8_t *to = p->bytes + (first + e) * p->filters + c;
-      if (count == SK_LANES) {
-        memcpy(to, &bytes, SK_LANES);
-      } else {
-        memcpy(to, &bytes, count);
-      }
+      SK_NAME(store_bytes)(to, bytes, count);
       row_sums[e] += SK_SELECT(used, by_row, (sk_i32)0);
       word |= ((sk_u32)by_column & 0xFFu) << (uint32_t)(8 * e);
       sum += by_column;

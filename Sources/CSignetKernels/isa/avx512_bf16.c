@@ -18,7 +18,6 @@
   (sk_u32) _mm512_or_si512(                                                                                \
       _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)(low))),                                   \
       _mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)(high))), 16))
-#define SK_NARROW(value) (sk_u16) _mm512_cvtneps_pbh((__m512)(value))
 #include "../vector.h"
 #include "../lanes.h"
 #include "../bfloat16.h"

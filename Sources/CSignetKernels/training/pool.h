@@ -28,13 +28,11 @@ SK_INLINE void SK_NAME(value_pool_of)(const sk_values *v, bool shorts, const sk_
       }
       const size_t to = pixel * v->channels + c;
       if (shorts) {
-        const sk_i16 lanes = __builtin_convertvector(kept, sk_i16);
-        memcpy((int16_t *)p->output + to, &lanes, n * sizeof(int16_t));
+        SK_NAME(store_shorts)((int16_t *)p->output + to, __builtin_convertvector(kept, sk_i16), n);
       } else {
         SK_NAME(store_lanes)((float *)p->output + to, &kept, n);
       }
-      const sk_i8 taps = __builtin_convertvector(chosen, sk_i8);
-      memcpy(p->chosen + to, &taps, n);
+      SK_NAME(store_bytes)(p->chosen + to, __builtin_convertvector(chosen, sk_i8), n);
     }
   }
 }
@@ -63,8 +61,7 @@ static void SK_NAME(value_pool_backward)(const sk_pool_gradient *p, size_t begin
           const int32_t tap = (y - oy * w.stride_height) * w.kernel_width + x - ox * w.stride_width;
           const size_t at =
               (image * out_pixels + (size_t)oy * (size_t)w.out_width + (size_t)ox) * p->channels + c;
-          sk_i8 taps = 0;
-          memcpy(&taps, p->chosen + at, n);
+          const sk_i8 taps = SK_NAME(load_bytes)(p->chosen + at, n);
           const sk_i32 here = (__builtin_convertvector(taps, sk_i32) & 255) == tap;
           sum += SK_SELECT(here, SK_NAME(load_gradient_lanes)(p->dy, p->kind, at, n), (sk_f32)0);
         }
