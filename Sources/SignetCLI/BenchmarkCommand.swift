@@ -33,7 +33,7 @@ struct BenchmarkCommand: ParsableCommand {
 
   @Option(
     help:
-      "With --training: what gradients of binary layers are computed with, \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); \(RunConfiguration.defaultPrecision.rawValue) if not given."
+      "With --training: what training's products are computed with, \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); int8, or fp32 for full-precision, if not given."
   )
   var precision: Precision?
 
@@ -77,7 +77,7 @@ struct BenchmarkCommand: ParsableCommand {
 
   private func timeTraining() throws {
     let configuration = try network.untrainedRun(
-      batch: batch, precision: precision ?? RunConfiguration.defaultPrecision)
+      batch: batch, precision: precision)
     let crew = try threads.crew()
     if let saveStep { try StepRecord(configuration, crew: crew).write(to: saveStep) }
     let benchmark = try TrainingBenchmark(configuration, crew: crew, effort: BenchmarkEffort(runs: runs))

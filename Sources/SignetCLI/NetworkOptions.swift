@@ -150,6 +150,6 @@ struct NetworkOptions: ParsableArguments {
     return RunConfiguration(
       data: "random", network: file.description, method: method, preprocessing: preprocessing,
       classNames: (0..<classes).map { "class\($0)" }, epochs: 1, batchSize: batch, validation: 0, seed: 0,
-      precision: precision)
+      precision: precision ?? RunConfiguration.defaultPrecision(of: method))
   }
 }

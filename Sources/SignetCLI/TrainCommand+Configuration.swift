@@ -23,7 +23,7 @@ extension TrainCommand {
       data: spec.description, network: file.description, method: method,
       preprocessing: try Self.preprocessing(of: images, validation: validation, seed: seed, for: method),
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
-      seed: seed, precision: precision ?? RunConfiguration.defaultPrecision)
+      seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method))
     return (configuration, images)
   }
 

@@ -58,7 +58,7 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help:
-      "What gradients of binary layers are computed with: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); \(RunConfiguration.defaultPrecision.rawValue) if not given."
+      "What training's products are computed with: \(Precision.allCases.map(\.rawValue).joined(separator: ", ")); int8, or fp32 for full-precision, if not given."
   )
   var precision: Precision?
 

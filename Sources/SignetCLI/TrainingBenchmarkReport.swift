@@ -17,14 +17,16 @@ struct TrainingBenchmarkReport: Encodable {
     let weightGradientShareOfPeak: Double?
     let inputGradientShareOfPeak: Double?
 
-    init(_ row: TrainingBenchmark.Row, peak: Double) {
+    init(_ row: TrainingBenchmark.Row) {
       name = row.layer
       (depth, macs) = (row.depth, row.multiplyAdds)
       (forwardMilliseconds, backwardMilliseconds) = (row.forward, row.backward)
       (weightGradientMilliseconds, inputGradientMilliseconds) = (row.weightGradient, row.inputGradient)
       func share(_ milliseconds: Double?) -> Double? {
-        guard let milliseconds, let work = row.multiplyAdds, milliseconds > 0, peak > 0 else { return nil }
-        return Double(work) / (milliseconds * 1e-3) / peak
+        guard let milliseconds, let work = row.multiplyAdds, milliseconds > 0, row.peak > 0 else {
+          return nil
+        }
+        return Double(work) / (milliseconds * 1e-3) / row.peak
       }
       weightGradientShareOfPeak = share(row.weightGradient)
       inputGradientShareOfPeak = share(row.inputGradient)
@@ -65,7 +67,7 @@ struct TrainingBenchmarkReport: Encodable {
     peakMacsPerSecond = benchmark.peak.oneThread
     peakMacsPerSecondAllThreads = benchmark.peak.allThreads
     peakResidentBytes = Self.peakResidentBytes
-    layers = benchmark.rows.map { Layer($0, peak: benchmark.peak.allThreads) }
+    layers = benchmark.rows.map(Layer.init)
   }
 
   /// The most memory that this process ever had.

@@ -514,6 +514,12 @@ static void adam(const sk_kernels *a, const sk_kernels *b) {
   free(gradient);
 }
 
+// What windows read along one side of an image, and the image itself.
+static int32_t bordered(int32_t before, int32_t size, int32_t outputs, int32_t stride, int32_t kernel) {
+  const int32_t read = (outputs - 1) * stride + kernel, all = before + size;
+  return read > all ? read : all;
+}
+
 // Both products in every precision, and the packing before them. An instruction that multiplies pairs of bfloat16 may
 // round otherwise, so it is not compared.
 static void gradients(const sk_kernels *a, const sk_kernels *b) {
@@ -529,6 +535,18 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
   if (precision == SK_PRECISION_BFLOAT16 && tables[1]->has_bfloat16) tables[1] = tables[0];
   const int of_reals = precision != SK_PRECISION_INT8 && below(2);
   float *dy = reals(rows * filters + 1), *x = reals(in_pixels * channels), levels[16];
+  // Images with a border for what reads reals.
+  const size_t row = channels * (size_t)bordered(w.pad_left, w.in_width, w.out_width, w.stride_width, w.kernel_width);
+  const size_t tall = (size_t)bordered(w.pad_top, w.in_height, w.out_height, w.stride_height, w.kernel_height);
+  const size_t element_bytes = precision == SK_PRECISION_FLOAT32 ? 4 : 2;
+  const size_t slack = SK_IMAGE_SLACK * element_bytes, image_bytes = images * tall * row * element_bytes;
+  const size_t run = (size_t)w.kernel_width * channels, steps = (run * element_bytes + 3) / 4;
+  const size_t panel_bytes = (filters + 15) / 16 * (size_t)w.kernel_height * steps * 64;
+  const int turned = (int)below(2), biased = (int)below(2);
+  float *weights = reals(filters * depth), *bias = reals(filters);
+  char *padded[2];
+  uint32_t *panels[2];
+  float *y[2];
   uint32_t *bits = words(in_pixels * planes * count), *signs = words(filters * taps * count);
   uint32_t *mask = words(in_pixels * count), *zeros = zeroed(filters + 4, 4);
   for (int i = 0; i < 16; ++i) levels[i] = (float)(2 * i - 15) / 8;
@@ -545,6 +563,8 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
     scales[i] = zeroed(rows, 4), row_sums[i] = zeroed(rows, 4), column_sums[i] = zeroed(filters, 4);
     maxima[i] = zeroed(filters, 4), sums[i] = zeroed(filters, 4);
     dw[i] = zeroed(filters * depth, 4), dx[i] = zeroed(in_pixels * channels, 4);
+    padded[i] = zeroed(image_bytes + 2 * slack, 1), panels[i] = zeroed(panel_bytes, 1), y[i] = zeroed(rows * filters, 4);
+    const sk_images source = {.values = padded[i] + slack, .row = row, .image = tall * row, .channels = channels};
     tables[i]->round(dy, narrow[i], rows * filters);
     const int is_narrow = precision != SK_PRECISION_FLOAT32;
     const void *own = is_narrow ? (void *)narrow[i] : (void *)dy;
@@ -572,9 +592,9 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
     }
     tables[i]->pack(&p, 0, rows, column_sums[i]);
     const sk_weight_gradient g = {.window = w,
-                                  .reals = of_reals ? x : 0,
+                                  .images = of_reals ? &source : 0,
                                   .bits = bits,
-                                  .pixel_words = of_reals ? channels : planes * count,
+                                  .pixel_words = planes * count,
                                   .plane_words = count,
                                   .planes = planes,
                                   .channels = channels,
@@ -591,6 +611,42 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
     const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
     const size_t cut = below((uint32_t)columns + 1), half = below((uint32_t)tiles + 1);
     const sk_products *k = tables[i]->products + precision;
+    if (of_reals) {
+      const sk_padding padding = {.images = source,
+                                  .to = padded[i] + slack,
+                                  .top = (size_t)w.pad_top,
+                                  .left = (size_t)w.pad_left,
+                                  .height = (size_t)w.in_height,
+                                  .width = (size_t)w.in_width,
+                                  .kind = SK_PRECISION_FLOAT32,
+                                  .from = x,
+                                  .pixel_stride = channels};
+      const size_t some = below(images + 1);
+      k->pad_images(&padding, 0, some);
+      k->pad_images(&padding, some, images);
+      const sk_convolution_weights shape = {.values = weights,
+                                            .filters = filters,
+                                            .kernel_height = (size_t)w.kernel_height,
+                                            .kernel_width = (size_t)w.kernel_width,
+                                            .channels = channels,
+                                            .filter_stride = depth,
+                                            .tap_stride = channels,
+                                            .channel_stride = 1,
+                                            .turned = turned};
+      const size_t panel_columns = (filters + 15) / 16, first = below((uint32_t)panel_columns + 1);
+      k->convolution_panel(&shape, 0, first, panels[i]);
+      k->convolution_panel(&shape, first, panel_columns, panels[i]);
+      const sk_convolution c = {.window = w,
+                                .images = source,
+                                .panel = panels[i],
+                                .bias = biased ? bias : 0,
+                                .filters = filters,
+                                .y = y[i],
+                                .pixel_stride = filters};
+      const size_t mid = below((uint32_t)rows + 1);
+      k->convolution(&c, 0, mid);
+      k->convolution(&c, mid, rows);
+    }
     k->weight_gradient(&g, 0, cut, 0, tiles, scratch);
     k->weight_gradient(&g, cut, columns, 0, half, scratch);
     k->weight_gradient(&g, cut, columns, half, tiles, scratch);
@@ -622,11 +678,13 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
   expect_equal("pack's filter sums", column_sums[1], column_sums[0], filters * 4);
   expect_equal("weight_gradient", dw[1], dw[0], filters * depth * 4);
   expect_equal("input_gradient", dx[1], dx[0], in_pixels * channels * 4);
+  expect_equal("pad_images", padded[1], padded[0], image_bytes + 2 * slack);
+  expect_equal("convolution of reals", y[1], y[0], rows * filters * 4);
   for (int i = 0; i < 2; ++i) {
     free(side[i]), free(narrow[i]), free(bytes[i]), free(scales[i]), free(row_sums[i]), free(column_sums[i]);
-    free(maxima[i]), free(sums[i]), free(dw[i]), free(dx[i]);
+    free(maxima[i]), free(sums[i]), free(dw[i]), free(dx[i]), free(padded[i]), free(panels[i]), free(y[i]);
   }
-  free(dy), free(x), free(bits), free(signs), free(mask), free(zeros), free(scratch);
+  free(weights), free(bias), free(dy), free(x), free(bits), free(signs), free(mask), free(zeros), free(scratch);
 }
 
 // NEON's convolution of bytes is there twice; the kernel asks the system in the same way which one to run.

@@ -50,7 +50,7 @@ struct GradientRun {
     dw.pointer.update(repeating: .nan, count: dw.count)
     for (group, part) in parts.enumerated() {
       var call = sk_weight_gradient(
-        window: window.cValue, reals: nil, bits: codes.pointer + group * layout.groupWords,
+        window: window.cValue, images: nil, bits: codes.pointer + group * layout.groupWords,
         pixel_words: UInt32(layout.words * sample.planes), plane_words: UInt32(layout.words),
         planes: UInt32(sample.planes), channels: UInt32(shape.channels), levels: levels.pointer,
         quantum: sample.quantum, offset: sample.offset, dy: part.words.pointer, rows: sample.rows,

@@ -4,7 +4,7 @@ import CSignetKernels
 import Signet
 import Testing
 
-/// The gradient of a first layer's weights, whose other operand is reals, on every instruction set.
+/// The gradient of real weights, whose other operand is reals, on every instruction set.
 ///
 /// Oracle: the definition in double precision, on the operands as they were rounded.
 struct KernelRealGradientTests {
@@ -27,7 +27,7 @@ struct KernelRealGradientTests {
     on table: GradientTable
   ) -> [Float] {
     let (shape, window) = (sample.shape, sample.window)
-    let (reals, levels) = (AlignedBuffer(x), AlignedBuffer<Float>(count: 2))
+    let levels = AlignedBuffer<Float>(count: 2)
     let depth = window.taps * shape.channels
     let dw = AlignedBuffer<Float>(count: shape.groups * shape.filters * depth + 1)
     dw.pointer.update(repeating: .nan, count: dw.count)
@@ -36,24 +36,31 @@ struct KernelRealGradientTests {
     let columns = (depth + 15) / 16
     let tiles = (shape.filters + Int(SK_GRADIENT_ROWS) - 1) / Int(SK_GRADIENT_ROWS)
     for (group, part) in parts.enumerated() {
-      var call = sk_weight_gradient(
-        window: window.cValue, reals: reals.pointer + group * shape.channels, bits: nil,
-        pixel_words: UInt32(shape.channels * shape.groups), plane_words: 0, planes: 0,
-        channels: UInt32(shape.channels), levels: levels.pointer, quantum: 1, offset: 0,
-        dy: part.words.pointer, rows: sample.rows, filters: UInt32(shape.filters), scales: nil, sums: nil,
-        dw: dw.pointer + group * shape.filters * depth)
-      let kernel = table.product(precision).weight_gradient
-      if cut {
-        for tile in 0..<tiles {
-          for first in stride(from: 0, to: columns, by: 3) {
-            kernel(&call, first, min(columns, first + 3), tile, tile + 1, scratch.pointer)
+      let padded = PaddedSample(
+        x, images: shape.images, channels: shape.channels * shape.groups,
+        own: group * shape.channels..<(group + 1) * shape.channels, window: window, precision: precision,
+        cut: cut, on: table)
+      var images = padded.images
+      defer { withExtendedLifetime(padded) {} }
+      withUnsafePointer(to: &images) { images in
+        var call = sk_weight_gradient(
+          window: window.cValue, images: images, bits: nil, pixel_words: 0, plane_words: 0, planes: 0,
+          channels: UInt32(shape.channels), levels: levels.pointer, quantum: 1, offset: 0,
+          dy: part.words.pointer, rows: sample.rows, filters: UInt32(shape.filters), scales: nil, sums: nil,
+          dw: dw.pointer + group * shape.filters * depth)
+        let kernel = table.product(precision).weight_gradient
+        if cut {
+          for tile in 0..<tiles {
+            for first in stride(from: 0, to: columns, by: 3) {
+              kernel(&call, first, min(columns, first + 3), tile, tile + 1, scratch.pointer)
+            }
           }
+        } else {
+          kernel(&call, 0, columns, 0, tiles, scratch.pointer)
         }
-      } else {
-        kernel(&call, 0, columns, 0, tiles, scratch.pointer)
       }
     }
-    withExtendedLifetime((reals, levels, parts, scratch)) {}
+    withExtendedLifetime((levels, parts, scratch)) {}
     precondition(dw.pointer[dw.count - 1].isNaN, "written behind the end")
     return dw.array.dropLast()
   }

@@ -55,9 +55,11 @@ SK_INLINE sk_f32 SK_NAME(dot_pairs)(sk_f32 sum, sk_u32 panel, uint32_t word) {
 const sk_gradients SK_NAME(sk_gradients) = {
     .products =
         {
-            {SK_NAME(weight_gradient_float32), SK_NAME(input_gradient_float32), SK_NAME(peak_float32)},
-            {SK_NAME(weight_gradient_bfloat16), SK_NAME(input_gradient_bfloat16), SK_NAME(peak_bfloat16)},
-            {SK_NAME(weight_gradient_int8), SK_NAME(input_gradient_int8), SK_NAME(peak_int8)},
+            {SK_NAME(weight_gradient_float32), SK_NAME(input_gradient_float32), SK_NAME(pad_images_float32),
+             SK_NAME(convolution_panel_float32), SK_NAME(convolution_float32), SK_NAME(peak_float32)},
+            {SK_NAME(weight_gradient_bfloat16), SK_NAME(input_gradient_bfloat16), SK_NAME(pad_images_bfloat16),
+             SK_NAME(convolution_panel_bfloat16), SK_NAME(convolution_bfloat16), SK_NAME(peak_bfloat16)},
+            {SK_NAME(weight_gradient_int8), SK_NAME(input_gradient_int8), 0, 0, 0, SK_NAME(peak_int8)},
         },
     .pack = SK_NAME(pack_gradient),
     .maxima = SK_NAME(gradient_maxima),

@@ -4,6 +4,10 @@
 
 #include "expand.h"
 #include "tile.h"
+#if SK_STEP < 4
+#include "images.h"
+#include "convolution.h"
+#endif
 #include "weight_gradient.h"
 #include "input_gradient.h"
 

@@ -7,7 +7,7 @@
 
 // One half word a plane for each row of the chunk that a tap reads; null outside the image.
 SK_INLINE void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t begin, size_t count,
-                              const uint16_t **rows) {
+                              const void **rows) {
   const sk_window *w = &g->window;
   const int32_t ky = (int32_t)(tap / (size_t)w->kernel_width), kx = (int32_t)(tap % (size_t)w->kernel_width);
   const size_t image_words = (size_t)w->in_height * (size_t)w->in_width * g->pixel_words;
@@ -16,7 +16,7 @@ SK_INLINE void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t be
     const int32_t y = at.y * w->stride_height - w->pad_top + ky, x = at.x * w->stride_width - w->pad_left + kx;
     const int inside = y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
     const size_t pixel = inside ? (size_t)y * (size_t)w->in_width + (size_t)x : 0;
-    rows[r] = inside ? (const uint16_t *)(g->bits + at.image * image_words + pixel * g->pixel_words) : 0;
+    rows[r] = inside ? g->bits + at.image * image_words + pixel * g->pixel_words : 0;
   }
 }
 
@@ -36,7 +36,7 @@ static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int
                                  size_t end_tile, const SK_SUM *sums, int add, int last) {
   // Columns of reals run on over the taps.
   const size_t all_taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
-  const size_t taps = g->reals ? 1 : all_taps, channels = g->reals ? all_taps * g->channels : g->channels;
+  const size_t taps = g->images ? 1 : all_taps, channels = g->images ? all_taps * g->channels : g->channels;
   const size_t columns = (channels + SK_LANES - 1) / SK_LANES;
   const size_t end = end_tile * SK_GRADIENT_ROWS < g->filters ? end_tile * SK_GRADIENT_ROWS : g->filters;
   for (size_t f = first_tile * SK_GRADIENT_ROWS; f < end; ++f, sums += width) {
@@ -63,10 +63,9 @@ static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int
 
 // Where a call keeps what it works on.
 typedef struct SK_P(weight_workspace) {
-  const uint16_t **rows;  // of a chunk
+  const void **rows;      // of a chunk: half words of a tap, or the first element of a window
   uint32_t *panel;        // of a block
   SK_SUM *sums;           // of all blocks that share a pass over the rows
-  float *patches;         // of a chunk, for reals: [row][SK_GRADIENT_REALS]
 } SK_P(weight_workspace);
 
 // The operands of a block of columns for rows [begin, begin + count), from bits.
@@ -81,7 +80,7 @@ static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_t
       SK_P(places) places;
       for (size_t e = 0; e < SK_STEP; ++e) {
         const size_t r = s * SK_STEP + e;
-        places.plane[e] = r < count && w->rows[r] ? w->rows[r] + half : 0;
+        places.plane[e] = r < count && w->rows[r] ? (const uint16_t *)w->rows[r] + half : 0;
       }
       const sk_u32 word = SK_P(expand)(table, places, g->plane_words * 2, g->planes, (uint32_t)g->offset);
       memcpy(w->panel + (s * (size_t)width + (size_t)v) * SK_LANES, &word, sizeof word);
@@ -90,73 +89,18 @@ static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_t
 }
 
 #if SK_STEP < 4
-// Places of a patch that follow each other in a row of the image.
-typedef struct SK_P(patch_run) {
-  int32_t y;
-  uint32_t inside, length, to;  // places: in the row of the window, of the run, in the patch
-} SK_P(patch_run);
-
-// A run that crosses the image's border, or whose pixels don't follow each other: pixel by pixel.
-static void SK_P(gather_run)(const sk_weight_gradient *g, const float *image, int32_t y, int32_t x,
-                             SK_P(patch_run) run, float *patch) {
-  const sk_window *w = &g->window;
-  for (uint32_t k = 0; k < run.length; ++k) {
-    const uint32_t place = run.inside + k;
-    const int32_t in_x = x + (int32_t)(place / g->channels);
-    const int outside = y < 0 || y >= w->in_height || in_x < 0 || in_x >= w->in_width;
-    const size_t pixel = outside ? 0 : (size_t)y * (size_t)w->in_width + (size_t)in_x;
-    patch[run.to + k] = outside ? 0 : image[pixel * g->pixel_words + place % g->channels];
+// The operands of a block of columns from images of reals.
+static void SK_P(copy_columns)(const sk_weight_gradient *g, size_t column, int width, size_t begin, size_t count,
+                               const SK_P(weight_workspace) *w) {
+  SK_NAME(cursor) at = SK_NAME(cursor_at)(&g->window, begin);
+  for (size_t r = 0; r < count; ++r, SK_NAME(advance)(&g->window, &at)) {
+    w->rows[r] = SK_P(window_start)(g->images, &g->window, &at);
   }
-}
-
-// Places [from, to) of the patches of rows [begin, begin + count), in the order of the weights.
-static void SK_P(gather_patches)(const sk_weight_gradient *g, size_t from, size_t to, size_t begin, size_t count,
-                                 float *patches) {
-  const sk_window *w = &g->window;
-  const size_t row = (size_t)w->kernel_width * g->channels;
-  const size_t image_floats = (size_t)w->in_height * (size_t)w->in_width * g->pixel_words;
-  SK_P(patch_run) runs[SK_GRADIENT_REALS];
-  size_t run_count = 0;
-  for (size_t k = from; k < to; ++run_count) {
-    const size_t inside = k % row, length = row - inside < to - k ? row - inside : to - k;
-    runs[run_count] = (SK_P(patch_run)){(int32_t)(k / row), (uint32_t)inside, (uint32_t)length, (uint32_t)(k - from)};
-    k += length;
-  }
-  SK_NAME(cursor) at = SK_NAME(cursor_at)(w, begin);
-  for (size_t r = 0; r < count; ++r, patches += SK_GRADIENT_REALS, SK_NAME(advance)(w, &at)) {
-    const int32_t y = at.y * w->stride_height - w->pad_top, x = at.x * w->stride_width - w->pad_left;
-    const float *image = g->reals + at.image * image_floats;
-    const int joined = x >= 0 && x + w->kernel_width <= w->in_width && g->pixel_words == g->channels;
-    for (size_t i = 0; i < run_count; ++i) {
-      const int32_t in_y = y + runs[i].y;
-      if (!joined || in_y < 0 || in_y >= w->in_height) {
-        SK_P(gather_run)(g, image, in_y, x, runs[i], patches);
-        continue;
-      }
-      const size_t pixel = (size_t)in_y * (size_t)w->in_width + (size_t)x;
-      const float *source = image + pixel * g->channels + runs[i].inside;
-      float *to = patches + runs[i].to;
-      size_t k = 0;
-      // Short runs: whole vectors and a rest, without a call.
-      for (; k + SK_LANES <= runs[i].length; k += SK_LANES) memcpy(to + k, source + k, SK_LANES * sizeof(float));
-      for (; k < runs[i].length; ++k) to[k] = source[k];
-    }
-  }
-}
-
-// The operands of a block of columns from patches that start `first` places before it.
-static void SK_P(copy_columns)(size_t first, int width, size_t count, const SK_P(weight_workspace) *w) {
-  uint32_t *panel = w->panel;
-  for (size_t r = 0; r < count; r += SK_STEP) {
-    const float *row = w->patches + r * SK_GRADIENT_REALS + first;
-    for (int v = 0; v < width; ++v, panel += SK_LANES) {
-      sk_u32 word = SK_LOAD_U32(row + v * SK_LANES);
-#if SK_STEP == 2
-      const float *next = row + SK_GRADIENT_REALS + v * SK_LANES;
-      word = SK_NAME(interleave_pairs)((sk_f32)word, r + 1 < count ? SK_LOAD_F32(next) : (sk_f32)0);
-#endif
-      memcpy(panel, &word, sizeof word);
-    }
+  for (int v = 0; v < width; ++v) {
+    SK_P(pieces) pieces;
+    SK_P(pieces_of)(g->images, &g->window, (column + (size_t)v) * SK_LANES, &pieces);
+    SK_P(copy_column)(&pieces, (const SK_P(element) *const *)w->rows, count, w->panel + v * SK_LANES,
+                      (size_t)width * SK_LANES);
   }
 }
 #endif
@@ -174,18 +118,10 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
   const SK_P(level_table) table = SK_P(table_of)(g->levels, g->planes, g->quantum);
   const size_t tiles = end_tile - first_tile, all_steps = (g->rows + 3) / 4 * 4 / SK_STEP;
   const size_t chunk = SK_GRADIENT_STEPS * SK_STEP;
-  size_t most = SK_P(pass_columns)(tiles);
+  const size_t most = SK_P(pass_columns)(tiles);
   SK_P(weight_workspace) w = {.rows = scratch};
   w.panel = (uint32_t *)(w.rows + chunk);
   w.sums = (SK_SUM *)(w.panel + SK_GRADIENT_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
-#if SK_STEP < 4
-  const size_t places = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width * g->channels;
-  if (g->reals) {
-    if (most > SK_GRADIENT_REALS / SK_LANES) most = SK_GRADIENT_REALS / SK_LANES;
-    w.patches = (float *)(w.sums + tiles * SK_GRADIENT_ROWS * most);
-    memset(w.patches, 0, chunk * SK_GRADIENT_REALS * sizeof(float));
-  }
-#endif
   for (size_t pass = first_column; pass < end_column;) {
     // Passes, and blocks in a pass, are as wide as each other: 5 columns are 3 and 2 rather than 4 and 1.
     const size_t passes = (end_column - pass + most - 1) / most;
@@ -200,12 +136,6 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
       // Bytes: sums of 32 bits are emptied before they could overflow.
       const int full = SK_STEP == 4 && (pending + count) * 127 * 2 * (size_t)g->offset > INT32_MAX;
       pending = full ? count : pending + count;
-#if SK_STEP < 4
-      if (g->reals) {
-        const size_t end = (pass + columns) * SK_LANES;
-        SK_P(gather_patches)(g, pass * SK_LANES, end < places ? end : places, begin, count, w.patches);
-      }
-#endif
       for (size_t b = 0; b < blocks; ++b) {
         const size_t from = columns * b / blocks, to = columns * (b + 1) / blocks;
         const int width = (int)(to - from);
@@ -215,8 +145,8 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
           memset(sums, 0, tiles * SK_GRADIENT_ROWS * (to - from) * sizeof(SK_SUM));
         }
 #if SK_STEP < 4
-        if (g->reals) {
-          SK_P(copy_columns)(from * SK_LANES, width, count, &w);
+        if (g->images) {
+          SK_P(copy_columns)(g, pass + from, width, begin, count, &w);
         } else
 #endif
         {

@@ -281,8 +281,6 @@ typedef struct sk_adam {
 #define SK_GRADIENT_TILES (SK_GRADIENT_FILTERS / SK_GRADIENT_ROWS)
 /// Steps along the reduction for which bits are expanded at a time: 1, 2 or 4 rows each.
 #define SK_GRADIENT_STEPS 96
-/// Places of a patch of reals that a pass over the rows gathers.
-#define SK_GRADIENT_REALS 128
 /// Bytes of sums that a pass over the rows keeps for the weights' gradient: a part of the second-level cache.
 #define SK_GRADIENT_SUM_BYTES 393216
 /// The greatest magnitude of a gradient in bytes; below 127, so that rounding up never reaches 128.
@@ -312,12 +310,54 @@ typedef struct sk_gradient_pack {
   int32_t *_Nullable row_sums;    ///< int8
 } sk_gradient_pack;
 
-/// The gradient of weights; see gradient/weight_gradient.h. The input is codes, or reals where there are such.
+/// Elements before and behind padded images that may be read; those behind must be finite.
+#define SK_IMAGE_SLACK 32
+
+/// Images of reals with a border of zeros, in float32 or bfloat16; see gradient/images.h.
+typedef struct sk_images {
+  const void *values;  ///< [N][rows][row]
+  size_t row;          ///< elements from one row to the next
+  size_t image;        ///< elements from one image to the next
+  uint32_t channels;
+} sk_images;
+
+/// What padded images are made from.
+typedef struct sk_padding {
+  sk_images images;
+  void *to;               ///< images.values
+  size_t top, left;       ///< pixels of the border
+  size_t height, width;   ///< of the source
+  sk_precision kind;      ///< of the source: float32 or bfloat16
+  const void *from;       ///< [N][height][width][pixel_stride], at the group's first channel
+  size_t pixel_stride;
+} sk_padding;
+
+/// The weights of a convolution, wherever they lie.
+typedef struct sk_convolution_weights {
+  const float *values;
+  size_t filters, kernel_height, kernel_width, channels;
+  size_t filter_stride, tap_stride, channel_stride;
+  bool turned;  ///< taps from the last to the first: the convolution of an input gradient
+} sk_convolution_weights;
+
+/// A convolution of padded images in a precision of training; see gradient/convolution.h.
+typedef struct sk_convolution {
+  sk_window window;       ///< its padding is the images' border
+  sk_images images;
+  const uint32_t *panel;
+  const float *_Nullable bias;  ///< [filters]
+  uint32_t filters;       ///< of the group
+  sk_precision kind;      ///< of y: float32 or bfloat16
+  void *y;                ///< [output pixel][pixel_stride], at the group's first filter
+  size_t pixel_stride;
+} sk_convolution;
+
+/// The gradient of weights; see gradient/weight_gradient.h. The input is codes, or images of reals where there are such.
 typedef struct sk_weight_gradient {
   sk_window window;
-  const float *_Nullable reals;    ///< [N][in_height][in_width][pixel_words], at the group's first channel; not for int8
-  const uint32_t *_Nullable bits;  ///< codes as in sk_binary_convolution
-  uint32_t pixel_words;            ///< words or floats from one pixel to the next
+  const sk_images *_Nullable images;  ///< in the precision's element; not for int8
+  const uint32_t *_Nullable bits;     ///< codes as in sk_binary_convolution
+  uint32_t pixel_words;               ///< words from one pixel to the next
   uint32_t plane_words;
   uint32_t planes;
   uint32_t channels;     ///< of the group
@@ -418,13 +458,20 @@ typedef struct sk_kernels {
   double (*peak_bytes)(size_t rounds);
 } sk_kernels;
 
-/// The products of a binary layer's backward pass in one precision.
+/// The products of a training step in one precision.
 typedef struct sk_products {
   /// Columns [first, end) of dW, 16 channels of a tap each (of reals: 16 places of the patch), tiles of SK_GRADIENT_ROWS filters [first_tile, end_tile).
   void (*weight_gradient)(const sk_weight_gradient *, size_t first_column, size_t end_column, size_t first_tile,
                           size_t end_tile, void *scratch);
   /// Input pixels [begin, end) of the whole batch.
   void (*input_gradient)(const sk_input_gradient *, size_t begin, size_t end, void *scratch);
+  // With real weights; not for int8.
+  /// Images [begin, end).
+  void (*_Nullable pad_images)(const sk_padding *, size_t begin, size_t end);
+  /// Columns [begin, end) of 16 filters of the panel, [columns][kernel_height][steps][16] words in all.
+  void (*_Nullable convolution_panel)(const sk_convolution_weights *, size_t begin, size_t end, uint32_t *panel);
+  /// Output pixels [begin, end) of the whole batch.
+  void (*_Nullable convolution)(const sk_convolution *, size_t begin, size_t end);
   /// Runs the core instruction mix on registers, `rounds` times; returns the multiply-adds done.
   double (*peak)(size_t rounds);
 } sk_products;

@@ -2,9 +2,10 @@
 
 package import CSignetKernels
 
-/// What the two products of a binary layer's backward pass are computed with.
+/// What the products of a training step are computed with, apart from a binary layer's forward pass, which is exact.
 ///
-/// Everything else is in fp32: weights, BatchNorm, activation functions, Adam, and layers with real weights.
+/// Both products of a binary layer's backward pass; products with real weights are in bfloat16 if these are rounded, where the
+/// CPU has instructions for it. Everything else is in fp32: weights, BatchNorm, activation functions, Adam; evaluation always.
 package enum Precision: String, Codable, CaseIterable, Sendable {
   /// Gradients as they are.
   case float32 = "fp32"

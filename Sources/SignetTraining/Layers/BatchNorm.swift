@@ -179,7 +179,8 @@ package struct BatchNorm: Layer {
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Saved) {
     let affine = try norm.affine(of: x, phase: phase, on: context)
-    let z = context.tensor(x.images, output)
+    var z = context.tensor(x.images, output)
+    if phase == .training { z.gradientElement = context.precision.element }
     withUnsafePointer(to: x.forKernels) { values in
       context.chunks(of: x.rows) { _, range in
         let rows = z.pointer + range.lowerBound * x.channels

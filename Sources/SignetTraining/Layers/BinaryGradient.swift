@@ -77,7 +77,7 @@ struct BinaryGradient {
         scales.withUnsafeBufferPointer { scales in
           sums.withUnsafeBufferPointer { sums in
             let call = sk_weight_gradient(
-              window: window.cValue, reals: nil, bits: codes.words + group * layout.groupWords,
+              window: window.cValue, images: nil, bits: codes.words + group * layout.groupWords,
               pixel_words: UInt32(layout.words * planes), plane_words: UInt32(layout.words),
               planes: UInt32(planes), channels: UInt32(channels), levels: levels, quantum: quantum,
               offset: offset, dy: packed.words, rows: rows, filters: UInt32(filters),

@@ -34,25 +34,54 @@ package struct Convolution: Layer {
     bias = Parameter(.other, count: filters, value: 0)
   }
 
+  package struct Saved: Sendable {
+    /// Nil where the images are what backward needs.
+    let x: Tensor?
+    /// The input as rounded products read it, one for each group.
+    let images: [PaddedImages]
+    /// What the gradient of the input may be rounded to.
+    let element: Tensor.Element
+  }
+
+  private var products: RealProducts {
+    RealProducts(window: window, filters: output.channels, groups: groups, input: input)
+  }
+
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
-  ) throws -> (Tensor, Tensor) {
+  ) throws -> (Tensor, Saved) {
+    let element = x.gradientElement
     let x = context.plain(x)
     var y = context.tensor(x.images, output)
+    if phase == .training && RealProducts.areRounded(on: context) {
+      y.gradientElement = context.precision.element
+      let images = products.images(x, on: context)
+      products.forward(
+        images, weights: weight.value.pointer, bias: bias.value.pointer, to: y, on: context)
+      return (y, Saved(x: products.hasInputGradient ? nil : x, images: images, element: element))
+    }
     if isFirst && phase == .training { y.gradientElement = context.precision.element }
     RealConvolution(
       window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
       weights: weight.value.pointer, bias: bias.value.array, slope: nil
     ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
-    return (y, x)
+    return (y, Saved(x: x, images: [], element: element))
   }
 
   package mutating func backward(
-    _ gradient: Gradient, saved x: Tensor, wantsInputGradient: Bool, on context: ComputeContext
+    _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient? {
+    if !saved.images.isEmpty, products.hasInputGradient || !wantsInputGradient {
+      return roundedBackward(gradient, saved, wantsInputGradient: wantsInputGradient, on: context)
+    }
+    guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
     guard wantsInputGradient else {
-      RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input).run(
-        gradient.tensor, x: x, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+      let product = RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input)
+      context.timed(.weightGradient, of: name) {
+        product.run(
+          gradient.tensor, images: product.images(x, for: gradient.tensor, on: context),
+          weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+      }
       return nil
     }
     let (dy, filters) = (context.widened(gradient.tensor), output.channels)
@@ -70,6 +99,23 @@ package struct Convolution: Layer {
       patchGroupStride: input.channels / groups, weights: weight.value.pointer,
       weightGradient: weight.gradient.pointer, inputGradient: .init(pointer: dx.pointer)
     ).run(dy, on: context)
+    return gradient.passed(dx)
+  }
+
+  /// Both products in bfloat16.
+  private mutating func roundedBackward(
+    _ gradient: Gradient, _ saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) -> Gradient? {
+    let dy = context.rounded(gradient.tensor)
+    context.timed(.weightGradient, of: name) {
+      RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input).run(
+        dy, images: saved.images, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+    }
+    guard wantsInputGradient else { return nil }
+    let dx = context.tensor(dy.images, input, saved.element)
+    context.timed(.inputGradient, of: name) {
+      products.inputGradient(dy, weights: weight.value.pointer, to: dx, on: context)
+    }
     return gradient.passed(dx)
   }
 

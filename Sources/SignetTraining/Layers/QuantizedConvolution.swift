@@ -115,8 +115,12 @@ package struct QuantizedConvolution: Layer {
     // The patches were grey levels.
     defer { for index in 0..<weight.count { weight.gradient.pointer[index] *= unit(index) } }
     guard wantsInputGradient else {
-      RealWeightGradient(window: window, filters: filters, groups: groups, input: input).run(
-        gradient.tensor, x: x, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+      let product = RealWeightGradient(window: window, filters: filters, groups: groups, input: input)
+      context.timed(.weightGradient, of: name) {
+        product.run(
+          gradient.tensor, images: product.images(x, for: gradient.tensor, on: context),
+          weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+      }
       return nil
     }
     let (dy, dx) = (context.widened(gradient.tensor), context.tensor(x.images, input))

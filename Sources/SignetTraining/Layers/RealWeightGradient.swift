@@ -3,22 +3,33 @@
 import CSignetKernels
 import Signet
 
-/// The gradient of a first layer's real weights and bias: `dW = dYᵀ P(x)`, `db = Σ dY`.
+/// The gradient of real weights and a bias: `dW = dYᵀ P(x)`, `db = Σ dY`.
 ///
-/// Patches of the input are gathered chunk by chunk and never kept. In a training step with rounded gradients both operands are
-/// bfloat16, sums are in fp32.
+/// Patches of the padded input are gathered chunk by chunk and never kept. The images are in the precision of the products;
+/// sums are in fp32.
 struct RealWeightGradient {
   let window: Window
   let filters: Int
   let groups: Int
   let input: FeatureShape
 
-  /// Overwrites `[filters, taps, C/groups]` and `[filters]`.
+  /// The images of `x` in the precision of its layer's gradient, one for each group.
+  func images(_ x: Tensor, for dy: Tensor, on context: ComputeContext) -> [PaddedImages] {
+    let channels = input.channels / groups
+    return (0..<groups).map {
+      PaddedImages(
+        x, firstChannel: $0 * channels, channels: channels, window: window,
+        precision: dy.element == .float32 ? .float32 : .bfloat16, on: context)
+    }
+  }
+
+  /// Overwrites `[filters, taps, C/groups]` and `[filters]`; `images` holds one for each group.
   func run(
-    _ dy: Tensor, x: Tensor, weights: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>,
+    _ dy: Tensor, images: [PaddedImages], weights: UnsafeMutablePointer<Float>,
+    bias: UnsafeMutablePointer<Float>,
     on context: ComputeContext
   ) {
-    let precision: Precision = dy.element == .float32 ? .float32 : .bfloat16
+    let precision = images.first?.precision ?? .float32
     let kernels = context.gradients.pointee
     let (own, channels) = (filters / groups, input.channels / groups)
     let depth = window.taps * channels
@@ -29,7 +40,7 @@ struct RealWeightGradient {
       context.memory.take(bytes: sk_gradient_scratch_bytes(own))
     }
     let tasks = WeightGradientTasks(
-      columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 6)
+      columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 8)
     // Reals have no levels.
     let levels = context.memory.take(bytes: 8)
     levels.floats.update(repeating: 0, count: 2)
@@ -45,20 +56,23 @@ struct RealWeightGradient {
         }
       }
       for filter in 0..<own { bias[group * own + filter] = Float(sums[filter]) }
-      let call = sk_weight_gradient(
-        window: window.cValue, reals: x.pointer + group * channels, bits: nil,
-        pixel_words: UInt32(input.channels), plane_words: 0, planes: 0, channels: UInt32(channels),
-        levels: levels.floats, quantum: 1, offset: 0, dy: packed.words, rows: dy.rows, filters: UInt32(own),
-        scales: nil, sums: nil, dw: weights + group * own * depth)
-      let kernel = kernels.product(precision).weight_gradient
-      withUnsafePointer(to: call) { call in
-        tasks.run(on: context) { columns, tiles, worker in
-          kernel(
-            call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,
-            scratch[worker].raw)
+      let source = images[group].forKernels
+      withUnsafePointer(to: source) { source in
+        let call = sk_weight_gradient(
+          window: window.cValue, images: source, bits: nil,
+          pixel_words: 0, plane_words: 0, planes: 0, channels: UInt32(channels),
+          levels: levels.floats, quantum: 1, offset: 0, dy: packed.words, rows: dy.rows, filters: UInt32(own),
+          scales: nil, sums: nil, dw: weights + group * own * depth)
+        let kernel = kernels.product(precision).weight_gradient
+        withUnsafePointer(to: call) { call in
+          tasks.run(on: context) { columns, tiles, worker in
+            kernel(
+              call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,
+              scratch[worker].raw)
+          }
         }
       }
     }
-    withExtendedLifetime((x, dy, packed, levels, scratch)) {}
+    withExtendedLifetime((images, dy, packed, levels, scratch)) {}
   }
 }

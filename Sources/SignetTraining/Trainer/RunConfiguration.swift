@@ -35,8 +35,10 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.precision = precision
   }
 
-  /// What new runs take.
-  package static let defaultPrecision = Precision.int8
+  /// What new runs take: 8 bits where the method has bits, fp32 for what it is compared with.
+  package static func defaultPrecision(of method: Method) -> Precision {
+    method.isBinary ? .int8 : .float32
+  }
 
   package var inputShape: FeatureShape {
     FeatureShape(

@@ -18,6 +18,8 @@ package struct TrainingBenchmark {
     package var multiplyAdds: Int?
     /// Input values that an output sums (K).
     package var depth: Int?
+    /// Multiply-adds a second that its products' precision reaches on registers, with all threads.
+    package var peak = 0.0
   }
 
   /// Whole steps, in which nothing else was timed.
@@ -36,8 +38,13 @@ package struct TrainingBenchmark {
     var trainer = try Trainer(configuration, stepsPerEpoch: 1)
     let batch = RandomBatch(configuration)
     let clock = ContinuousClock()
-    let kernel = context.gradients.pointee.product(precision).peak
-    let before = MachinePeaks.rates(of: { kernel($0) }, on: crew)
+    func rates(_ precision: Precision) -> (oneThread: Double, allThreads: Double) {
+      let kernel = context.gradients.pointee.product(precision).peak
+      return MachinePeaks.rates(of: { kernel($0) }, on: crew)
+    }
+    // Real operands are never in 8 bits.
+    let precisions = precision == .int8 ? [precision, .bfloat16] : [precision]
+    let before = precisions.map(rates)
     func step(on context: ComputeContext) throws -> Double {
       let start = clock.now
       _ = try trainer.train(batch.training, on: context)
@@ -56,7 +63,9 @@ package struct TrainingBenchmark {
       total += time
       _ = try step(on: timed)
     }
-    let after = MachinePeaks.rates(of: { kernel($0) }, on: crew)
+    let peaks = zip(before, precisions.map(rates)).map {
+      (oneThread: max($0.oneThread, $1.oneThread), allThreads: max($0.allThreads, $1.allThreads))
+    }
     let spans = stopwatch.take()
     func median(_ layer: String, _ part: Stopwatch.Part) -> Double? {
       spans[.init(layer: layer, part: part)].map { $0.median / images }
@@ -68,11 +77,12 @@ package struct TrainingBenchmark {
       row.weightGradient = median(layer.name, .weightGradient)
       row.inputGradient = median(layer.name, .inputGradient)
       (row.multiplyAdds, row.depth) = Self.work(of: layer)
+      row.peak = peaks[layer is BinaryConvolution ? 0 : peaks.count - 1].allThreads
       return row
     }
     whole = Timings(totals)
     optimizer = median("adam", .optimizer) ?? 0
-    peak = (max(before.oneThread, after.oneThread), max(before.allThreads, after.allThreads))
+    peak = peaks[0]
     self.warmUpSteps = warmUpSteps
   }
 

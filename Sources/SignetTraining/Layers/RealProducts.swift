@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSignetKernels
+import Signet
+
+/// The products of a convolution with real weights in a training step that rounds: operands in bfloat16, sums in fp32.
+///
+/// - Forward: `y = W ⊛ x + b`.
+/// - Backward: `dX = W ⊛ᵀ dY`, a convolution of `dY` by the turned weights; `dW` and `db` are ``RealWeightGradient``.
+/// - Shapes: weights `[filters, kh, kw, C/groups]`, `x` `[N, H, W, C]`, `y` `[N, H', W', filters]`.
+struct RealProducts {
+  let window: Window
+  let filters: Int
+  let groups: Int
+  let input: FeatureShape
+
+  /// Whether a training step of this context rounds real operands: it was asked to, and the CPU gains by it.
+  static func areRounded(on context: ComputeContext) -> Bool {
+    context.precision != .float32 && context.gradients.pointee.has_bfloat16
+  }
+
+  /// Whether the input's gradient is a convolution: of windows that read every pixel.
+  var hasInputGradient: Bool {
+    window.strideHeight == 1 && window.strideWidth == 1 && window.padTop < window.kernelHeight
+      && window.padLeft < window.kernelWidth
+  }
+
+  /// The window by which an input pixel reads `dY`.
+  private var turned: Window {
+    var turned = window
+    (turned.inHeight, turned.inWidth) = (window.outHeight, window.outWidth)
+    (turned.outHeight, turned.outWidth) = (window.inHeight, window.inWidth)
+    (turned.padTop, turned.padLeft) = (
+      window.kernelHeight - 1 - window.padTop, window.kernelWidth - 1 - window.padLeft
+    )
+    return turned
+  }
+
+  private var channels: Int { input.channels / groups }
+  private var own: Int { filters / groups }
+
+  /// The images that the products read, one for each group.
+  func images(_ x: Tensor, on context: ComputeContext) -> [PaddedImages] {
+    (0..<groups).map {
+      PaddedImages(
+        x, firstChannel: $0 * channels, channels: channels, window: window, precision: .bfloat16, on: context)
+    }
+  }
+
+  func forward(
+    _ images: [PaddedImages], weights: UnsafePointer<Float>, bias: UnsafePointer<Float>, to y: Tensor,
+    on context: ComputeContext
+  ) {
+    let depth = window.taps * channels
+    for (group, images) in images.enumerated() {
+      let own = own
+      Self.convolve(
+        images, window: window,
+        weights: sk_convolution_weights(
+          values: weights + group * own * depth, filters: own, kernel_height: window.kernelHeight,
+          kernel_width: window.kernelWidth, channels: channels, filter_stride: depth, tap_stride: channels,
+          channel_stride: 1, turned: false),
+        bias: bias + group * own, to: y, firstChannel: group * own, on: context)
+    }
+  }
+
+  /// `dX`, overwritten; ``hasInputGradient`` must hold.
+  func inputGradient(
+    _ dy: Tensor, weights: UnsafePointer<Float>, to dx: Tensor, on context: ComputeContext
+  ) {
+    let turned = turned
+    let depth = window.taps * channels
+    for group in 0..<groups {
+      let images = PaddedImages(
+        dy, firstChannel: group * own, channels: own, window: turned, precision: .bfloat16, on: context)
+      Self.convolve(
+        images, window: turned,
+        weights: sk_convolution_weights(
+          values: weights + group * own * depth, filters: channels, kernel_height: window.kernelHeight,
+          kernel_width: window.kernelWidth, channels: own, filter_stride: 1, tap_stride: channels,
+          channel_stride: depth, turned: true),
+        bias: nil, to: dx, firstChannel: group * channels, on: context)
+    }
+  }
+
+  private static func convolve(
+    _ images: PaddedImages, window: Window, weights: sk_convolution_weights, bias: UnsafePointer<Float>?,
+    to y: Tensor, firstChannel: Int, on context: ComputeContext
+  ) {
+    let products = context.gradients.pointee.product(images.precision)
+    guard let arrange = products.convolution_panel, let convolution = products.convolution else {
+      preconditionFailure("a convolution of reals in \(images.precision)")
+    }
+    let columns = (weights.filters + 15) / 16
+    let run = weights.kernel_width * weights.channels
+    let steps = (run + images.precision.rowsInWord - 1) / images.precision.rowsInWord
+    let panel = context.memory.take(bytes: columns * weights.kernel_height * steps * 64)
+    defer { panel.keep() }
+    withUnsafePointer(to: weights) { weights in
+      context.crew.pool.runRanges(columns, grain: 1) { range, _ in
+        arrange(weights, range.lowerBound, range.upperBound, panel.words)
+      }
+    }
+    let call = sk_convolution(
+      window: window.cValue, images: images.forKernels, panel: panel.words, bias: bias,
+      filters: UInt32(weights.filters), kind: y.element.kernel, y: y.raw + firstChannel * y.element.bytes,
+      pixel_stride: y.channels)
+    withUnsafePointer(to: call) { call in
+      context.chunks(of: y.rows) { _, range in convolution(call, range.lowerBound, range.upperBound) }
+    }
+    withExtendedLifetime((images, y)) {}
+  }
+}
