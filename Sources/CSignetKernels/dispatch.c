@@ -127,7 +127,7 @@ size_t sk_gradient_scratch_bytes(size_t filters) {
   const size_t panel = (SK_GRADIENT_STEPS > SK_GRADIENT_DEPTH ? SK_GRADIENT_STEPS : SK_GRADIENT_DEPTH) * widest * vector;
   const size_t block = tiles * SK_GRADIENT_ROWS * widest * vector;
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
-  const size_t weights = 4 * SK_GRADIENT_STEPS * sizeof(void *) + sums;
-  const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 8 + widest * vector) + 64;
+  const size_t weights = 4 * SK_GRADIENT_STEPS * widest * sizeof(void *) + sums;
+  const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 16 + widest * vector) + widest * vector + 64;
   return panel + (weights > inputs ? weights : inputs);
 }

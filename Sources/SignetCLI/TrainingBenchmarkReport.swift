@@ -22,14 +22,14 @@ struct TrainingBenchmarkReport: Encodable {
       (depth, macs) = (row.depth, row.multiplyAdds)
       (forwardMilliseconds, backwardMilliseconds) = (row.forward, row.backward)
       (weightGradientMilliseconds, inputGradientMilliseconds) = (row.weightGradient, row.inputGradient)
-      func share(_ milliseconds: Double?) -> Double? {
-        guard let milliseconds, let work = row.multiplyAdds, milliseconds > 0, row.peak > 0 else {
+      func share(_ milliseconds: Double?, _ work: Int?) -> Double? {
+        guard let milliseconds, let work, milliseconds > 0, row.peak > 0 else {
           return nil
         }
         return Double(work) / (milliseconds * 1e-3) / row.peak
       }
-      weightGradientShareOfPeak = share(row.weightGradient)
-      inputGradientShareOfPeak = share(row.inputGradient)
+      weightGradientShareOfPeak = share(row.weightGradient, row.multiplyAdds)
+      inputGradientShareOfPeak = share(row.inputGradient, row.insideMultiplyAdds ?? row.multiplyAdds)
     }
   }
 

@@ -114,46 +114,6 @@ struct KernelElementwiseTests {
     }
   }
 
-  @Test(arguments: channelCounts, 1...4)
-  func encode(channels: Int, planes: Int) {
-    var random = SplitMix64(seed: UInt64(channels * 8 + planes))
-    let x = Self.reals(rows * channels, &random)
-    let (scale, shift) = (Self.reals(channels, &random), Self.reals(channels, &random))
-    let betas = Array([Float(1), 0.5, 0.25, 0.375].prefix(planes))
-    let layout = CodeLayout(channels: channels)
-    var codes = [UInt32](repeating: 0, count: rows * planes * layout.words)
-    var mask = [UInt32](repeating: 0, count: rows * layout.words)
-    var lanes = [Float](repeating: 0, count: 16)
-    for (i, value) in x.enumerated() {
-      let (row, c) = i.quotientAndRemainder(dividingBy: channels)
-      let (word, bit) = layout.position(of: c)
-      var z = shift[c].addingProduct(scale[c], value)
-      if abs(z) <= 1 { mask[row * layout.words + word] |= 1 << UInt32(bit) }
-      for (m, beta) in betas.enumerated() {
-        if z >= 0 { codes[(row * planes + m) * layout.words + word] |= 1 << UInt32(bit) }
-        z = z >= 0 ? z - beta : z + beta
-      }
-      lanes[c % 16] += abs(z)
-    }
-    let magnitude = lanes.reduce(0, +)
-    for table in Self.tables {
-      let crew = EngineComparison.crews.first { $0.kernels.isa == table.isa && $0.pool.threads == 2 }
-      guard let crew else {
-        Issue.record("no crew for \(table.isa)")
-        continue
-      }
-      var (found, foundMask) = (codes.map { ~$0 }, mask.map { ~$0 })
-      BitEncoder(layout: layout, scale: scale, shift: shift, betas: betas)
-        .run(x, rows: rows, to: &found, mask: &foundMask, on: crew)
-      expectEqual(found, codes, "encode, \(table.isa)")
-      expectEqual(foundMask, mask, "encode's mask, \(table.isa)")
-      let foundMagnitude = withValues(x, channels: channels) {
-        table.residual_magnitude($0, scale, shift, betas, planes, 0, rows)
-      }
-      #expect(foundMagnitude.bitPattern == magnitude.bitPattern, "residual_magnitude, \(table.isa)")
-    }
-  }
-
   /// Oracle: the formulas of Kingma and Ba's algorithm 1, element by element.
   @Test(arguments: channelCounts)
   func adam(count: Int) {

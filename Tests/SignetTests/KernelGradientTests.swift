@@ -50,55 +50,53 @@ struct KernelGradientTests {
     }
   }
 
-  @Test(arguments: shapes, 1...4)
-  func weightGradient(_ shape: GradientShape, planes: Int) throws {
+  /// Runs every precision, kind of gradient, table and split of a shape; `product` gives a result and its definition.
+  ///
+  /// The first table's result must be near the definition, all others must have its bits.
+  private func forEachRun(
+    _ shape: GradientShape, planes: Int, seed: UInt64,
+    _ product: (GradientRun) -> (found: [Float], expected: () -> [(sum: Double, magnitude: Double)]),
+    also check: (GradientRun, _ found: [Float], sk_precision, _ place: String) -> Void
+  ) throws {
     for precision in Self.precisions {
       for kind in Self.kinds(precision) {
-        var sample = try GradientSample(shape, planes: planes, seed: 31)
+        var sample = try GradientSample(shape, planes: planes, seed: seed)
         sample.round(to: kind)
         var all: [Bool: [Float]] = [:]
         for table in GradientTable.all {
           for split in Split.allCases {
             let place = "\(table), \(precision) from \(kind), \(split)"
             let run = GradientRun(sample, kind: kind, precision: precision, split: split, on: table)
-            let found = run.weightGradient()
+            let (found, expected) = product(run)
             if let bits = all[table.hasOwnRounding(precision)] {
               expectSameBits(found, bits, place)
             } else {
               all[table.hasOwnRounding(precision)] = found
-              Self.expectNear(found, run.expectedWeightGradient(), place)
-              if precision == .int8 { expectSameBits(found, run.exactWeightGradient(), place) }
+              Self.expectNear(found, expected(), place)
             }
+            check(run, found, precision, place)
           }
         }
       }
     }
   }
 
+  @Test(arguments: shapes, 1...4)
+  func weightGradient(_ shape: GradientShape, planes: Int) throws {
+    try forEachRun(shape, planes: planes, seed: 31) {
+      ($0.weightGradient(), $0.expectedWeightGradient)
+    } also: { run, found, precision, place in
+      if precision == .int8 { expectSameBits(found, run.exactWeightGradient(), place) }
+    }
+  }
+
   @Test(arguments: shapes)
   func inputGradient(_ shape: GradientShape) throws {
-    for precision in Self.precisions {
-      for kind in Self.kinds(precision) {
-        var sample = try GradientSample(shape, planes: 1, seed: 32)
-        sample.round(to: kind)
-        var all: [Bool: [Float]] = [:]
-        for table in GradientTable.all {
-          for split in Split.allCases {
-            let place = "\(table), \(precision) from \(kind), \(split)"
-            let run = GradientRun(sample, kind: kind, precision: precision, split: split, on: table)
-            let found = run.inputGradient()
-            if let bits = all[table.hasOwnRounding(precision)] {
-              expectSameBits(found, bits, place)
-            } else {
-              all[table.hasOwnRounding(precision)] = found
-              Self.expectNear(found, run.expectedInputGradient(), place)
-            }
-            expectSameBits(
-              run.inputGradient(into: .bfloat16), found.map { widened(bfloat16($0)) },
-              "\(place), into bfloat16")
-          }
-        }
-      }
+    try forEachRun(shape, planes: 1, seed: 32) {
+      ($0.inputGradient(), $0.expectedInputGradient)
+    } also: { run, found, _, place in
+      expectSameBits(
+        run.inputGradient(into: .bfloat16), found.map { widened(bfloat16($0)) }, "\(place), into bfloat16")
     }
   }
 

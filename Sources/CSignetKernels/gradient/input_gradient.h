@@ -3,15 +3,17 @@
 // dX[pixel][c] = mask * sum over taps and filters of dY[output pixel][f] * sign(W[f][tap][c]).
 //
 // Up to SK_GRADIENT_PIXELS pixels by SK_GRADIENT_VECTORS columns at a time; tap by tap the weights' bits are expanded
-// once for all of these pixels. A tap that leads outside the output reads zeros.
+// once for all of these pixels. Those that a tap leads outside from have no part in it: at the borders of small images
+// that is a tenth to a fifth of the products.
 
 typedef struct SK_P(sources) {
   SK_P(input_rows) tiles[SK_GRADIENT_PIXELS / SK_GRADIENT_ROWS];
 } SK_P(sources);
 
-// The rows of dY that a tap leads to; returns how many there are.
+// The rows of dY that a tap leads to, one after the other, and whose they are; returns how many there are. With `all`
+// every pixel has a row, of zeros if need be.
 SK_INLINE size_t SK_P(tap_sources)(const sk_input_gradient *g, size_t tap, size_t begin, size_t count,
-                                   SK_P(sources) *s) {
+                                   int all, SK_P(sources) *s) {
   const sk_window *w = &g->window;
   const int32_t ky = (int32_t)(tap / (size_t)w->kernel_width), kx = (int32_t)(tap % (size_t)w->kernel_width);
   const size_t in_pixels = (size_t)w->in_height * (size_t)w->in_width;
@@ -28,22 +30,26 @@ SK_INLINE size_t SK_P(tap_sources)(const sk_input_gradient *g, size_t tap, size_
       out_x = left / w->stride_width;
     }
     inside = inside && out_y < w->out_height && out_x < w->out_width;
-    const size_t row = inside ? image * out_pixels + (size_t)out_y * (size_t)w->out_width + (size_t)out_x : 0;
-    SK_P(input_rows) *tile = s->tiles + p / SK_GRADIENT_ROWS;
-    tile->at[p % SK_GRADIENT_ROWS] = inside ? (const char *)g->dy + row * g->row_bytes : (const char *)g->zeros;
+    if (inside || all) {
+      const size_t row = inside ? image * out_pixels + (size_t)out_y * (size_t)w->out_width + (size_t)out_x : 0;
+      SK_P(input_rows) *tile = s->tiles + found / SK_GRADIENT_ROWS;
+      const size_t r = found++ % SK_GRADIENT_ROWS;
+      tile->at[r] = inside ? (const char *)g->dy + row * g->row_bytes : (const char *)g->zeros;
+      tile->pixels[r] = (uint16_t)p;
 #if SK_STEP == 4
-    tile->scales[p % SK_GRADIENT_ROWS] = inside ? g->scales[row] : 0;
-    tile->sums[p % SK_GRADIENT_ROWS] = inside ? g->sums[row] : 0;
+      tile->scales[r] = inside ? g->scales[row] : 0;
+      tile->sums[r] = inside ? g->sums[row] : 0;
 #endif
-    found += (size_t)inside;
+    }
     if (++x == w->in_width) {
       x = 0;
       if (++y == w->in_height) y = 0, ++image;
     }
   }
-  for (size_t p = count; p % SK_GRADIENT_ROWS != 0; ++p) {
+  for (size_t p = found; p % SK_GRADIENT_ROWS != 0; ++p) {
     SK_P(input_rows) *tile = s->tiles + p / SK_GRADIENT_ROWS;
     tile->at[p % SK_GRADIENT_ROWS] = (const char *)g->zeros;
+    tile->pixels[p % SK_GRADIENT_ROWS] = SK_GRADIENT_PIXELS;
     tile->scales[p % SK_GRADIENT_ROWS] = 0;
     tile->sums[p % SK_GRADIENT_ROWS] = 0;
   }
@@ -89,18 +95,21 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
   sk_f32 *kept = (sk_f32 *)(panel + depth * SK_GRADIENT_VECTORS * SK_LANES);
   for (; begin < end; begin += SK_GRADIENT_PIXELS) {
     const size_t count = end - begin < SK_GRADIENT_PIXELS ? end - begin : SK_GRADIENT_PIXELS;
-    const size_t tiles = (count + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
+    size_t tiles = 0;
     for (size_t column = 0; column < columns;) {
       const size_t left = columns - column, blocks = (left + SK_GRADIENT_VECTORS - 1) / SK_GRADIENT_VECTORS;
       const int width = (int)((left + blocks - 1) / blocks);
-      if (!whole) memset(kept, 0, tiles * SK_GRADIENT_ROWS * (size_t)width * sizeof(sk_f32));
+      if (!whole) memset(kept, 0, count * (size_t)width * sizeof(sk_f32));
       for (size_t tap = 0; tap < taps; ++tap) {
-        if ((taps > 1 || column == 0 || !whole) && !SK_P(tap_sources)(g, tap, begin, count, sources) && !whole) continue;
+        if (!whole || column == 0) {
+          const size_t rows = SK_P(tap_sources)(g, tap, begin, count, whole, sources);
+          tiles = (rows + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
+        }
+        if (tiles == 0) continue;
         for (size_t first = 0; first < all_steps; first += depth) {
           const size_t steps = all_steps - first < depth ? all_steps - first : depth;
           SK_P(expand_weights)(g, &table, tap, column, width, first, steps, panel);
-          sk_f32 *sums = kept;
-          for (size_t tile = 0; tile < tiles; ++tile, sums += (size_t)SK_GRADIENT_ROWS * (size_t)width) {
+          for (size_t tile = 0; tile < tiles; ++tile) {
             SK_P(input_rows) *rows = sources->tiles + tile;
             if (whole) {
 #define SK_CALL(VECTORS)                                                                                          \
@@ -109,7 +118,7 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
 #undef SK_CALL
               continue;
             }
-#define SK_CALL(VECTORS) SK_P(input_tile)(VECTORS, sums, panel, rows, steps)
+#define SK_CALL(VECTORS) SK_P(input_tile)(VECTORS, kept, panel, rows, steps)
             SK_EACH_WIDTH(SK_CALL)
 #undef SK_CALL
             SK_P(advance_rows)(rows, steps);
@@ -119,8 +128,7 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
           // The last filters fill a word in part; what lies behind them must not count, not even times 0.
           uint32_t words[SK_GRADIENT_PIXELS];
           SK_P(expand_weights)(g, &table, tap, column, width, all_steps, 1, panel);
-          sk_f32 *sums = kept;
-          for (size_t tile = 0; tile < tiles; ++tile, sums += (size_t)SK_GRADIENT_ROWS * (size_t)width) {
+          for (size_t tile = 0; tile < tiles; ++tile) {
             SK_P(input_rows) *rows = sources->tiles + tile;
             for (size_t r = 0; r < SK_GRADIENT_ROWS; ++r) {
               uint32_t *word = words + tile * SK_GRADIENT_ROWS + r;
@@ -128,7 +136,7 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
               memcpy(word, rows->at[r], odd * (4 / SK_STEP));
               rows->at[r] = (const char *)word;
             }
-#define SK_CALL(VECTORS) SK_P(input_tile)(VECTORS, sums, panel, rows, 1)
+#define SK_CALL(VECTORS) SK_P(input_tile)(VECTORS, kept, panel, rows, 1)
             SK_EACH_WIDTH(SK_CALL)
 #undef SK_CALL
           }

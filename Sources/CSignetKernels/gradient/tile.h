@@ -45,6 +45,7 @@ typedef struct SK_P(input_rows) {
   const char *at[SK_GRADIENT_ROWS];
   float scales[SK_GRADIENT_ROWS];  // int8: what 1 stands for
   int32_t sums[SK_GRADIENT_ROWS];  // int8: what is taken off, the sum of the row
+  uint16_t pixels[SK_GRADIENT_ROWS];  // whose sums they are, in the chunk; SK_GRADIENT_PIXELS for nobody's
 } SK_P(input_rows);
 
 // The products of a tile and some taps as reals; integers get their row's scale here, tap by tap.
@@ -72,16 +73,16 @@ SK_INLINE void SK_P(input_products)(int vectors, sk_f32 (*values)[SK_GRADIENT_VE
 #endif
 }
 
-// Adds to sums that are kept between taps, [row][vectors][16].
+// Adds to sums that are kept between taps, [pixel][vectors][16].
 SK_INLINE void SK_P(input_tile)(int vectors, sk_f32 *kept, const uint32_t *panel, const SK_P(input_rows) *rows,
                                 size_t steps) {
   sk_f32 values[SK_GRADIENT_ROWS][SK_GRADIENT_VECTORS];
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
-    SK_UNROLL for (int v = 0; v < vectors; ++v) values[r][v] = kept[r * vectors + v];
+    SK_UNROLL for (int v = 0; v < vectors; ++v) values[r][v] = kept[rows->pixels[r] * vectors + v];
   }
   SK_P(input_products)(vectors, values, panel, rows, steps);
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
-    SK_UNROLL for (int v = 0; v < vectors; ++v) kept[r * vectors + v] = values[r][v];
+    SK_UNROLL for (int v = 0; v < vectors; ++v) kept[rows->pixels[r] * vectors + v] = values[r][v];
   }
 }
 

@@ -5,18 +5,36 @@
 // A block of up to SK_GRADIENT_VECTORS columns (a column is 16 channels of a tap) goes over all rows in chunks: its bits
 // are expanded once for all filters. Every sum runs over the rows in order, whatever the blocks.
 
-// One half word a plane for each row of the chunk that a tap reads; null outside the image.
-SK_INLINE void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t begin, size_t count,
-                              const void **rows) {
+// One half word a plane for each row of the chunk that a tap reads; null outside the image. Line by line of the output,
+// since a line's rows read pixels that lie equally far apart.
+static void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t begin, size_t count, const void **rows) {
   const sk_window *w = &g->window;
   const int32_t ky = (int32_t)(tap / (size_t)w->kernel_width), kx = (int32_t)(tap % (size_t)w->kernel_width);
-  const size_t image_words = (size_t)w->in_height * (size_t)w->in_width * g->pixel_words;
+  const int32_t left = kx - w->pad_left, step = w->stride_width;
+  // Output columns [first, last) read inside.
+  const int32_t first = left >= 0 ? 0 : (-left + step - 1) / step;
+  const int32_t last = w->in_width <= left ? 0 : (w->in_width - left + step - 1) / step;
+  const size_t line = (size_t)w->in_width * g->pixel_words;
   SK_NAME(cursor) at = SK_NAME(cursor_at)(w, begin);
-  for (size_t r = 0; r < count; ++r, SK_NAME(advance)(w, &at)) {
-    const int32_t y = at.y * w->stride_height - w->pad_top + ky, x = at.x * w->stride_width - w->pad_left + kx;
-    const int inside = y >= 0 && y < w->in_height && x >= 0 && x < w->in_width;
-    const size_t pixel = inside ? (size_t)y * (size_t)w->in_width + (size_t)x : 0;
-    rows[r] = inside ? g->bits + at.image * image_words + pixel * g->pixel_words : 0;
+  for (size_t r = 0; r < count;) {
+    const int32_t y = at.y * w->stride_height - w->pad_top + ky, from = at.x;
+    const size_t rest = (size_t)(w->out_width - from), length = rest < count - r ? rest : count - r;
+    const int32_t end = from + (int32_t)length;
+    if (y < 0 || y >= w->in_height || first >= end || last <= from) {
+      memset(rows + r, 0, length * sizeof *rows);
+    } else {
+      const uint32_t *source = g->bits + (at.image * (size_t)w->in_height + (size_t)y) * line;
+      const void **to = rows + r;
+      for (int32_t x = from; x < end; ++x) {
+        const int inside = x >= first && x < last;
+        *to++ = inside ? source + (size_t)(left + x * step) * g->pixel_words : 0;
+      }
+    }
+    r += length;
+    at.x = end;
+    if (at.x < w->out_width) break;
+    at.x = 0;
+    if (++at.y == w->out_height) at.y = 0, ++at.image;
   }
 }
 
@@ -63,24 +81,29 @@ static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int
 
 // Where a call keeps what it works on.
 typedef struct SK_P(weight_workspace) {
-  const void **rows;      // of a chunk: half words of a tap, or the first element of a window
+  const void **rows;      // of a chunk: half words of the taps of a block, or the first element of a window
+  size_t taps[SK_GRADIENT_VECTORS];  // whose rows they are, plus 1
   uint32_t *panel;        // of a block
   SK_SUM *sums;           // of all blocks that share a pass over the rows
 } SK_P(weight_workspace);
 
 // The operands of a block of columns for rows [begin, begin + count), from bits.
 static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_table) *table, size_t column, int width,
-                                 size_t begin, size_t count, const SK_P(weight_workspace) *w) {
+                                 size_t begin, size_t count, SK_P(weight_workspace) *w) {
   const size_t columns = (g->channels + SK_LANES - 1) / SK_LANES;
   const size_t steps = (count + SK_STEP - 1) / SK_STEP;
   for (int v = 0; v < width; ++v) {
     const size_t tap = (column + (size_t)v) / columns, half = (column + (size_t)v) % columns;
-    if (v == 0 || half == 0) SK_P(tap_rows)(g, tap, begin, count, w->rows);
+    // The block before may have had the same tap.
+    const size_t slot = tap % SK_GRADIENT_VECTORS;
+    const void **rows = w->rows + slot * SK_GRADIENT_STEPS * SK_STEP;
+    if (w->taps[slot] != tap + 1) SK_P(tap_rows)(g, tap, begin, count, rows);
+    w->taps[slot] = tap + 1;
     for (size_t s = 0; s < steps; ++s) {
       SK_P(places) places;
       for (size_t e = 0; e < SK_STEP; ++e) {
         const size_t r = s * SK_STEP + e;
-        places.plane[e] = r < count && w->rows[r] ? (const uint16_t *)w->rows[r] + half : 0;
+        places.plane[e] = r < count && rows[r] ? (const uint16_t *)rows[r] + half : 0;
       }
       const sk_u32 word = SK_P(expand)(table, places, g->plane_words * 2, g->planes, (uint32_t)g->offset);
       memcpy(w->panel + (s * (size_t)width + (size_t)v) * SK_LANES, &word, sizeof word);
@@ -120,7 +143,7 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
   const size_t chunk = SK_GRADIENT_STEPS * SK_STEP;
   const size_t most = SK_P(pass_columns)(tiles);
   SK_P(weight_workspace) w = {.rows = scratch};
-  w.panel = (uint32_t *)(w.rows + chunk);
+  w.panel = (uint32_t *)(w.rows + chunk * SK_GRADIENT_VECTORS);
   w.sums = (SK_SUM *)(w.panel + SK_GRADIENT_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
   for (size_t pass = first_column; pass < end_column;) {
     // Passes, and blocks in a pass, are as wide as each other: 5 columns are 3 and 2 rather than 4 and 1.
@@ -136,6 +159,7 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
       // Bytes: sums of 32 bits are emptied before they could overflow.
       const int full = SK_STEP == 4 && (pending + count) * 127 * 2 * (size_t)g->offset > INT32_MAX;
       pending = full ? count : pending + count;
+      memset(w.taps, 0, sizeof w.taps);
       for (size_t b = 0; b < blocks; ++b) {
         const size_t from = columns * b / blocks, to = columns * (b + 1) / blocks;
         const int width = (int)(to - from);

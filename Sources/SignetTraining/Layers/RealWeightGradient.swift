@@ -40,7 +40,7 @@ struct RealWeightGradient {
       context.memory.take(bytes: sk_gradient_scratch_bytes(own))
     }
     let tasks = WeightGradientTasks(
-      columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 8)
+      columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 12)
     // Reals have no levels.
     let levels = context.memory.take(bytes: 8)
     levels.floats.update(repeating: 0, count: 2)

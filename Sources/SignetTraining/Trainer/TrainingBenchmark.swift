@@ -16,6 +16,8 @@ package struct TrainingBenchmark {
     package var inputGradient: Double?
     /// Multiply-adds of one product in one image; nil for layers that have none.
     package var multiplyAdds: Int?
+    /// Those of a binary layer's `dX` that are computed: taps that lead outside the image are left out.
+    package var insideMultiplyAdds: Int?
     /// Input values that an output sums (K).
     package var depth: Int?
     /// Multiply-adds a second that its products' precision reaches on registers, with all threads.
@@ -77,6 +79,9 @@ package struct TrainingBenchmark {
       row.weightGradient = median(layer.name, .weightGradient)
       row.inputGradient = median(layer.name, .inputGradient)
       (row.multiplyAdds, row.depth) = Self.work(of: layer)
+      row.insideMultiplyAdds = (layer as? BinaryConvolution).map {
+        $0.window.insideTaps * $0.output.channels * $0.input.channels / $0.groups
+      }
       row.peak = peaks[layer is BinaryConvolution ? 0 : peaks.count - 1].allThreads
       return row
     }
@@ -97,6 +102,20 @@ package struct TrainingBenchmark {
     case let layer as QuantizedConvolution: return work(layer.window, layer.input, layer.groups)
     default: return (nil, nil)
     }
+  }
+}
+
+extension Window {
+  /// Pairs of an output pixel and a tap that reads inside the image.
+  fileprivate var insideTaps: Int {
+    func inside(_ outputs: Int, _ inputs: Int, _ kernel: Int, _ stride: Int, _ padding: Int) -> Int {
+      (0..<outputs).reduce(0) { sum, output in
+        let first = output * stride - padding
+        return sum + max(0, min(inputs, first + kernel) - max(0, first))
+      }
+    }
+    return inside(outHeight, inHeight, kernelHeight, strideHeight, padTop)
+      * inside(outWidth, inWidth, kernelWidth, strideWidth, padLeft)
   }
 }
 
