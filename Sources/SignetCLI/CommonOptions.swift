@@ -61,8 +61,14 @@ struct DataOptions: ParsableArguments {
   )
   var data: String?
 
-  @Option(help: "A folder in which fashion-mnist is looked for before the system's folder.")
+  @Option(help: "With fashion-mnist: a folder in which it is looked for before the system's.")
   var dataRoot: String?
+
+  func validate() throws {
+    if dataRoot != nil, let data, let objection = try? DataSpec(parsing: data).objectionToRoot {
+      throw ValidationError(objection)
+    }
+  }
 
   /// Refuses a command without data; in a command's `validate()`, so that its own usage is shown.
   func requireData() throws {

@@ -7,7 +7,7 @@ import Yams
 
 /// A network by name or from a YAML file; what is wrong in a file is told with its line.
 struct NetworkFile {
-  let description: NetworkDescription
+  private(set) var description: NetworkDescription
   /// Path and line of each layer, if it comes from a file.
   private var path: String?
   private var lines: [Int] = []
@@ -25,8 +25,15 @@ struct NetworkFile {
     case option
   }
 
-  /// A built-in network's name, or a file's path.
-  init(_ name: String) throws {
+  /// A built-in network's name, or a file's path; `width`, if given, in place of the file's own.
+  init(_ name: String, width: Float?) throws {
+    try self.init(name)
+    if let width { description.width = width }
+    // One way to write it, so that equal networks compare as such.
+    if description.width == 1 { description.width = nil }
+  }
+
+  private init(_ name: String) throws {
     if let known = NetworkDescription.builtIn.first(where: { $0.name == name }) {
       description = known
       return
@@ -76,7 +83,8 @@ struct NetworkFile {
   private func check(_ input: FeatureShape, from source: InputSource) throws {
     guard let own = description.input, own != [input.height, input.width, input.channels] else { return }
     let size = own.map(String.init).joined(separator: "×")
-    let free = NetworkDescription.builtIn.filter { $0.input == nil }.map(\.name).joined(separator: " or ")
+    let names = NetworkDescription.builtIn.filter { $0.input == nil }.map(\.name)
+    let free = "\(names.dropLast().joined(separator: ", ")) or \(names.last ?? "")"
     let folder = "folder:DIR, whose pictures are brought to that size"
     switch (path, source) {
     case (nil, .data):
@@ -97,7 +105,7 @@ struct NetworkFile {
 
   /// Finds keys that mean nothing: a misspelt option must not be passed over.
   private static func check(_ node: Node, path: String) throws {
-    let networkKeys: Set = ["name", "input", "layers"]
+    let networkKeys: Set = ["name", "input", "width", "layers"]
     let layerKeys: Set = ["type", "name", "filters", "kernel", "stride", "padding", "groups"]
     func check(_ mapping: Node.Mapping?, _ known: Set<String>, line: Int?, what: String) throws {
       guard let mapping else {
@@ -118,6 +126,14 @@ struct NetworkFile {
       guard sizes.count == 3, sizes.allSatisfy({ (1...65536).contains($0) }), [1, 3].contains(sizes[2]) else {
         throw Failure(
           "\(path):\(input.mark?.line ?? 1): “input” must be [height, width, channels] with 1 or 3 channels, for instance [28, 28, 1]"
+        )
+      }
+    }
+    if let width = node.mapping?["width"] {
+      let possible = NetworkDescription.widths
+      guard let value = width.float, possible.contains(Float(value)) else {
+        throw Failure(
+          "\(path):\(width.mark?.line ?? 1): “width” must be a number from \(possible.lowerBound) to \(possible.upperBound)"
         )
       }
     }

@@ -85,9 +85,13 @@ struct NetworkOptions: ParsableArguments {
     help: "\(NetworkDescription.builtIn.map(\.name).joined(separator: ", ")), or a YAML file.")
   var network: String?
 
+  @OptionGroup var width: WidthOptions
   @OptionGroup var method: MethodOptions
 
-  @Option(help: "Input as HEIGHTxWIDTHxCHANNELS; 224x224x3 for nin and alexnet, else 28x28x1, if not given.")
+  @Option(
+    help:
+      "Input as HEIGHTxWIDTHxCHANNELS; 224x224x3 for nin and alexnet, 32x32x3 for nin-cifar and vgg-small, else 28x28x1, if not given."
+  )
   var input: String?
 
   @Option(parsing: .unconditional, help: "Classes; 1000 for inputs of 224×224, else 10, if not given.")
@@ -111,6 +115,7 @@ struct NetworkOptions: ParsableArguments {
     }
     guard model != nil else { return }
     let given = [
+      ("--width", width.width != nil),
       ("--method", method.method != nil), ("--binarizations", method.binarizations != nil),
       ("--activation", method.activation != nil), ("--last-layer", method.lastLayer != nil),
       ("--scale-layer", method.scaleLayer != nil), ("--first-layer", method.firstLayer != nil),
@@ -130,14 +135,14 @@ struct NetworkOptions: ParsableArguments {
   func untrainedModel() throws -> [UInt8] {
     let configuration = try untrainedRun()
     return try configuration.initialNetwork().compactModel(
-      name: configuration.network.name, method: configuration.method.name,
+      name: configuration.network.title, method: configuration.method.name,
       preprocessing: configuration.preprocessing, classNames: [])
   }
 
   /// A run of the network that has not begun.
   func untrainedRun(batch: Int = 1, precision: Precision? = nil) throws -> RunConfiguration {
-    let file = try NetworkFile(network ?? "")
-    let sizes = input.flatMap(Self.sizes) ?? file.description.input ?? [28, 28, 1]
+    let file = try NetworkFile(network ?? "", width: width.width)
+    let sizes = input.flatMap(Self.sizes) ?? file.description.usualInput ?? [28, 28, 1]
     let shape = FeatureShape(height: sizes[0], width: sizes[1], channels: sizes[2])
     let method = try method.applied(to: Method.named(method.method ?? Method.tang.name))
     let classes = classes ?? (sizes[0] >= 224 ? 1000 : 10)

@@ -9,13 +9,14 @@ extension TrainCommand {
   /// A new run's configuration from the options, and its training images.
   func fresh() throws -> (RunConfiguration, LabelledImages) {
     let spec = try data.spec()
-    let file = try NetworkFile(network ?? "")
+    let file = try NetworkFile(network ?? "", width: width.width)
     let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
     // Pictures in a folder have any size and are fitted; sets of one size are refused by the network if they don't fit.
     let wanted = spec.kind == .folder ? file.description.input : nil
     let images = try spec.load(
       split: .training, root: data.dataRoot,
-      layout: wanted.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) })
+      layout: wanted.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) },
+      mixedSize: file.description.usualInput.map { ($0[0], $0[1]) })
     let shape = FeatureShape(height: images.height, width: images.width, channels: images.channels)
     _ = try file.layout(input: shape, classes: images.classNames.count)
     let (validation, seed) = (self.validation ?? 0, self.seed ?? 1)
@@ -23,7 +24,8 @@ extension TrainCommand {
       data: spec.description, network: file.description, method: method,
       preprocessing: try Self.preprocessing(of: images, validation: validation, seed: seed, for: method),
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
-      seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method))
+      seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method),
+      augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description)
     return (configuration, images)
   }
 
@@ -78,12 +80,14 @@ extension TrainCommand {
       )
     }
     try check("--data", data.data, stored.data)
-    if let network, try NetworkFile(network).description != stored.network {
+    if let network, try NetworkFile(network, width: stored.network.width ?? 1).description != stored.network {
       throw TrainingError(
         .badRun,
         "\(output): --network \(network) is not the run's network “\(stored.network.name)”, which is in its config.yaml; leave the option out, or start a new run"
       )
     }
+    try check("--width", width.width, stored.network.width ?? 1)
+    try check("--augmentation", augmentation, Augmentation(parsing: stored.augmentation ?? "none"))
     let method = stored.method
     try check("--method", self.method.method, method.name)
     try check("--binarizations", self.method.binarizations, method.binarizations)

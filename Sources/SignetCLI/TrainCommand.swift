@@ -22,6 +22,7 @@ struct TrainCommand: ParsableCommand {
   )
   var network: String?
 
+  @OptionGroup var width: WidthOptions
   @OptionGroup var method: MethodOptions
 
   @Option(parsing: .unconditional, help: "Passes over the training images. Required for a new run.")
@@ -52,6 +53,12 @@ struct TrainCommand: ParsableCommand {
     parsing: .unconditional,
     help: "Training images held out to measure each epoch's accuracy; 0 if not given.")
   var validation: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "How training images are changed at random: \(Augmentation.forms); crop-flip for cifar10, cifar100 and folder, else none, if not given.",
+      valueName: "kind"))
+  var augmentation: Augmentation?
 
   @Option(parsing: .unconditional, help: "What all random choices derive from; 1 if not given.")
   var seed: UInt64?
@@ -93,6 +100,7 @@ struct TrainCommand: ParsableCommand {
     let validationTop1: Double?
     let fileBytes: Int?
     let seconds: Double
+    let secondsWaitingForData: Double
   }
 
   func run() throws {
@@ -102,9 +110,8 @@ struct TrainCommand: ParsableCommand {
     if stored == nil { try folder.checkIsFree() }
     let (configuration, images) = try stored.map { try resumed($0.configuration) } ?? fresh()
     let (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
-    let loader = try BatchLoader(
-      images: training, preprocessing: configuration.preprocessing, batchSize: configuration.batchSize,
-      seed: configuration.seed, shuffled: true, dropLast: training.count >= configuration.batchSize)
+    let batches = try TrainingBatches(training, configuration)
+    let loader = batches.loader
     let trainer = try stored ?? Trainer(configuration, stepsPerEpoch: loader.batchesPerEpoch)
     guard trainer.step == trainer.epoch * loader.batchesPerEpoch else {
       throw TrainingError(
@@ -117,21 +124,14 @@ struct TrainCommand: ParsableCommand {
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: loader.batchesPerEpoch, firstStep: trainer.step)
     print(
-      "\(configuration.network.name) by \(configuration.method.name): \(counted(training.count, "image")), \(counted(loader.batchesPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed)"
+      "\(configuration.network.title) by \(configuration.method.name): \(counted(training.count, "image")), \(counted(loader.batchesPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(loader.augmentation)"
     )
     let clock = ContinuousClock()
     let start = clock.now
     var last: EpochResult?
     var run = TrainingRun(
       trainer: trainer,
-      batches: { epoch in
-        let prefetcher = BatchPrefetcher(loader: loader, epoch: epoch)
-        var current: Batch?
-        return {
-          current = prefetcher.next()
-          return current.map { TrainingBatch(inputs: $0.inputs, labels: $0.labels) }
-        }
-      },
+      batches: batches.epoch,
       validate: { model in
         guard held.count > 0 else { return nil }
         return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
@@ -156,7 +156,7 @@ struct TrainCommand: ParsableCommand {
     let result = Result(
       output: output, epochs: run.trainer.epoch, steps: run.trainer.step, loss: last?.loss,
       validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
-      seconds: start.duration(to: clock.now).seconds)
+      seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: batches.waited.seconds)
     try printing.print(result) {
       print(
         "\(output): \(counted(result.epochs, "epoch")), \(counted(result.steps, "step")), \(String.fixed(result.seconds, 1)) s"

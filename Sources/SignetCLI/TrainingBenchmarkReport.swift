@@ -53,7 +53,7 @@ struct TrainingBenchmarkReport: Encodable {
   let layers: [Layer]
 
   init(_ configuration: RunConfiguration, _ benchmark: TrainingBenchmark, crew: Crew) {
-    network = configuration.network.name
+    network = configuration.network.title
     (method, binarizations) = (configuration.method.name, configuration.method.binarizations)
     precision = (configuration.precision ?? .float32).rawValue
     millisecondsPerImage = benchmark.whole.median

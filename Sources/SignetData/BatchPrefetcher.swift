@@ -40,6 +40,8 @@ package final class BatchPrefetcher {
   /// The batch being prepared, and the signal that it is ready.
   private var pending: (storage: BatchStorage, ready: DispatchSemaphore)?
   private var nextBatch: Int
+  /// How long ``next()`` waited for batches that were not ready.
+  package private(set) var waited = Duration.zero
 
   /// Starts to prepare the first batch of an epoch.
   ///
@@ -60,7 +62,7 @@ package final class BatchPrefetcher {
   /// The next batch, or `nil` after the last of the epoch; waits until it is ready.
   package func next() -> Batch? {
     guard let (storage, ready) = pending else { return nil }
-    ready.wait()
+    waited += ContinuousClock().measure { ready.wait() }
     pending = nil
     prepare()
     return Batch(storage, count: storage.count)

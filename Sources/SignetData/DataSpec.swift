@@ -70,17 +70,28 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     self.folder = folder ?? ""
   }
 
+  /// Why `--data-root` can't be given with this data; `nil` where it can.
+  package var objectionToRoot: String? {
+    kind == .fashionMNIST
+      ? nil
+      : "--data-root goes with fashion-mnist; \(kind.rawValue):DIR names its folder itself: leave --data-root out"
+  }
+
   /// Loads one split into memory.
   ///
   /// - Parameters:
   ///   - split: training or test data.
   ///   - root: the folder under which `fashion-mnist` is looked for first.
-  ///   - layout: the size that the images get; `nil` keeps theirs (that of the first image for `folder:`).
+  ///   - layout: the size that the images get; `nil` keeps theirs.
+  ///   - mixedSize: rows and columns that the images of a folder get if their sizes differ and `layout` is `nil`; without it,
+  ///     those of the first image.
   /// - Returns: the images of the split, never none.
   /// - Throws: ``DataError`` that names the file or folder at fault.
   package func load(
-    split: Split, root: String? = nil, layout: ImageLayout? = nil
+    split: Split, root: String? = nil, layout: ImageLayout? = nil,
+    mixedSize: (height: Int, width: Int)? = nil
   ) throws(DataError) -> LabelledImages {
+    if root != nil, let objection = objectionToRoot { throw DataError(.invalidArgument, objection) }
     if let root, FileSystem.kind(of: root) != .folder {
       throw DataError(
         .notFound, "--data-root is not a folder; give one that is there, or leave it out", path: root)
@@ -98,7 +109,7 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     case .cifar100:
       images = try CIFAR(path: folder, variant: .cifar100).load(split)
     case .folder:
-      images = try ImageFolder(path: folder, layout: layout).load(split)
+      images = try ImageFolder(path: folder, layout: layout, mixedSize: mixedSize).load(split)
     case .imagenet:
       throw DataError(
         .unsupported, "imagenet: is not supported yet by this version: use folder:DIR", path: folder)

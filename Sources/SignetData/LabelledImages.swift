@@ -137,10 +137,15 @@ package struct LabelledImages: Sendable {
 }
 
 extension ImageLayout {
+  /// Whether so many images fit into the machine's memory.
+  func hasRoom(images count: Int) -> Bool {
+    let (bytes, overflow) = count.multipliedReportingOverflow(by: byteCount)
+    return !overflow && bytes <= FileSystem.physicalMemory
+  }
+
   /// Refuses data sets that don't fit into the machine's memory, instead of being killed half-way.
   func checkMemory(images count: Int, path: String?) throws(DataError) {
-    let (bytes, overflow) = count.multipliedReportingOverflow(by: byteCount)
-    guard !overflow, bytes <= FileSystem.physicalMemory else {
+    guard hasRoom(images: count) else {
       throw DataError(
         .tooLarge,
         "\(count) images of \(height)×\(width)×\(channels) need more memory than this machine has; "

@@ -46,6 +46,11 @@ struct BadNetworkTests {
     ),
     ("name: x\ninput: [12, 12]\nlayers: []\n", ["bad.yaml:2", "“input” must be [height, width, channels]"]),
     ("name: x\ninput: [12, -1, 1]\nlayers: []\n", ["bad.yaml:2", "“input” must be"]),
+    ("name: x\nwidth: 0\nlayers: []\n", ["bad.yaml:2", "“width” must be a number from 0.015625 to 64"]),
+    ("name: x\nwidth: .nan\nlayers: []\n", ["bad.yaml:2", "“width” must be"]),
+    ("name: x\nwidth: -.inf\nlayers: []\n", ["bad.yaml:2", "“width” must be"]),
+    ("name: x\nwidth: wide\nlayers: []\n", ["bad.yaml:2", "“width” must be"]),
+    ("name: x\nwidth: [1]\nlayers: []\n", ["bad.yaml:2", "“width” must be"]),
     ("name: x\ninput: 12\nlayers: []\n", ["bad.yaml:2", "“input” must be"]),
     ("name: x\ninput: [12, 12, 99999999999999999999]\nlayers: []\n", ["bad.yaml:2", "“input” must be"]),
   ]
@@ -133,7 +138,7 @@ struct BadNetworkTests {
     let folder = try Workspace.newFolderWithData()
     for (network, words) in [
       ("none.yaml", ["none.yaml", "No such file"]),
-      ("nin-tiny", ["“nin-tiny”", "nin-small, mlp, nin, alexnet", "YAML"]),
+      ("nin-tiny", ["“nin-tiny”", "nin-small, mlp, nin-cifar, vgg-small, nin, alexnet", "YAML"]),
       ("data", ["data", "folder"]), ("", ["“”", "nin-small"]),
       ("data/train-images-idx3-ubyte", ["not text in UTF-8"]),
     ] {
@@ -192,7 +197,10 @@ struct BadNetworkTests {
     for (network, words) in [
       (
         "nin",
-        ["“nin” needs images of 224×224×3, the data has 12×12×1", "use nin-small or mlp", "folder:DIR"]
+        [
+          "“nin” needs images of 224×224×3, the data has 12×12×1",
+          "use nin-small, mlp, nin-cifar or vgg-small", "folder:DIR",
+        ]
       ),
       ("other.yaml", ["other.yaml", "24×24×1", "the data has 12×12×1", "leave “input” out", "folder:DIR"]),
     ] {

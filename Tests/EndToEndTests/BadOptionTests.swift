@@ -35,6 +35,9 @@ struct BadOptionTests {
         "--regularizer": ["bipolar", "bipolar:nan", "bipolar:-1", "l2:inf", "l2:", "x:1", ""],
         "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["yes"],
         "--first-layer": ["binary"],
+        "--width": ["0", "-1", "nan", "inf", "1e99", "65", "0.01", "wide", "0,5", ""],
+        "--augmentation": ["", "all", "crop:0", "crop:-1", "crop:x", "flip:1", "crop-flip:\(Self.tooLarge)"],
+        "--data-root": ["."],
         "--nonsense": ["1"],
       ], in: folder)
   }
@@ -65,7 +68,7 @@ struct BadOptionTests {
             "99999999999999999999x1x1", "65537x28x1", "28x99999999x3",
           ],
           "--activation": ["tanh"], "--last-layer": ["half"], "--scale-layer": ["1"],
-          "--first-layer": ["int4", ""],
+          "--first-layer": ["int4", ""], "--width": ["0", "-1", "nan", "inf", "65", "wide", ""],
         ], in: run.folder)
     }
   }
@@ -100,6 +103,7 @@ struct BadOptionTests {
   @Test(arguments: [
     ("--method", "tang"), ("--binarizations", "2"), ("--activation", "prelu"), ("--last-layer", "binary"),
     ("--scale-layer", "on"), ("--first-layer", "int8"), ("--input", "28x28x1"), ("--classes", "10"),
+    ("--width", "2"),
   ])
   func networkOptionsBesideAModel(option: String, value: String) throws {
     let run = try TrainedRun.shared.get()
@@ -110,11 +114,24 @@ struct BadOptionTests {
     }
   }
 
+  /// A folder of its own kind of data is named with it; a root beside it would have no effect.
+  @Test func rootsOfOtherData() throws {
+    let run = try TrainedRun.shared.get()
+    for arguments in [["evaluate", run.model], ["predict", run.model], ["verify", run.checkpoint]] {
+      try expectFailure(
+        arguments + ["--data", "idx:data", "--data-root", "."], in: run.folder, status: 64,
+        says: ["--data-root goes with fashion-mnist", "idx:DIR", "Usage: signet \(arguments[0])"])
+    }
+    try expectFailure(
+      ["train", "--resume", "--output", "run", "--data-root", "."], in: run.folder,
+      says: ["--data-root goes with fashion-mnist"])
+  }
+
   /// A negative number is a value, with a space before it as with an equals sign: the message is about the number.
   @Test(arguments: [
     ("--epochs", "-1"), ("--batch-size", "-64"), ("--learning-rate", "-3"), ("--validation", "-5"),
     ("--threads", "-2"),
-    ("--binarizations", "-1"),
+    ("--binarizations", "-1"), ("--width", "-1"),
   ])
   func negativeNumbersBehindASpace(option: String, value: String) throws {
     let folder = try Workspace.newFolderWithData()

@@ -11,6 +11,8 @@ struct InspectTests {
     let name: String
     let weights: Int
     var options: [String] = []
+    /// What the file says it is, where that is not the name.
+    var title: String?
     var testDescription: String { ([name] + options).joined(separator: " ") }
   }
 
@@ -42,7 +44,21 @@ struct InspectTests {
     Network(
       name: "nin-small", weights: ninSmall, options: ["--first-layer", "int8", "--method", "full-precision"]),
     Network(name: "alexnet", weights: alexNet),
+    Network(name: "nin-cifar", weights: 965_568),
+    Network(
+      name: "nin-cifar", weights: ninCifarHalf, options: ["--width", "0.5", "--binarizations", "2"],
+      title: "nin-cifar width 0.5"),
+    Network(
+      name: "nin-cifar", weights: ninCifarHalf, options: ["--width=0.5", "--first-layer", "int8"],
+      title: "nin-cifar width 0.5"),
+    Network(name: "nin-cifar", weights: 965_568, options: ["--width", "1"]),
+    Network(name: "vgg-small", weights: 14_022_016),
+    Network(
+      name: "mlp", weights: 784 * 1024 + 2 * 1024 * 1024 + 1024 * 10, options: ["--width", "2"],
+      title: "mlp width 2.0"),
   ]
+  static let ninCifarHalf =
+    96 * 75 + 80 * 96 + 48 * 80 + 96 * 1200 + 2 * 96 * 96 + 96 * 864 + 96 * 96 + 10 * 96
 
   @Test(arguments: networks) func totalsAreTheFiles(network: Network) throws {
     let folder = try Workspace.newFolder()
@@ -51,10 +67,31 @@ struct InspectTests {
       ["inspect"] + options + ["--write", "it.signet", "--json"], in: folder)
     let result = try written.json()
     try Self.check(result, fileBytes: Workspace.size(of: folder + "/it.signet"), weights: network.weights)
-    #expect(result["network"] as? String == network.name)
+    #expect(result["network"] as? String == network.title ?? network.name)
     let read = try signet("inspect", "it.signet", "--json", in: folder)
     #expect(read.lastLine == written.lastLine)
     try FileManager.default.removeItem(atPath: folder + "/it.signet")
+  }
+
+  /// A YAML file's own width, and one in its place.
+  @Test func widthsOfAFile() throws {
+    let folder = try Workspace.newFolder()
+    try Workspace.write(Array("width: 2\n\(SampleData.network)".utf8), to: folder + "/net.yaml")
+    for (options, filters, name) in [
+      ([], (32, 80), "tiny width 2.0"), (["--width", "4"], (64, 160), "tiny width 4.0"),
+      (["--width", "1"], (16, 40), "tiny"),
+    ] {
+      let result = try SignetProcess.run(
+        ["inspect", "--network", "net.yaml", "--json"] + options, in: folder
+      ).json()
+      #expect(try Self.weights(result) == filters.0 * 9 + filters.1 * 9 * filters.0 + 10 * filters.1)
+      #expect(result["network"] as? String == name)
+    }
+  }
+
+  /// The weights of all layers of an inspection.
+  static func weights(_ result: [String: Any]) throws -> Int {
+    try #require(result["layers"] as? [[String: Any]]).reduce(0) { $0 + ($1["weights"] as? Int ?? 0) }
   }
 
   /// The sums of an inspection, against the file.

@@ -25,7 +25,7 @@ struct ResumeTests {
     return folder
   }
 
-  private static func expectEqualRuns(_ run: String, _ other: String) throws {
+  static func expectEqualRuns(_ run: String, _ other: String) throws {
     for name in ["checkpoint.safetensors", "model.signet", "config.yaml"] {
       #expect(try Workspace.read(run + "/" + name) == Workspace.read(other + "/" + name), "\(name)")
     }
@@ -35,7 +35,7 @@ struct ResumeTests {
   }
 
   /// The epochs that a run's checkpoint has; nil before the first one.
-  private static func epoch(of run: String) -> Int? {
+  static func epoch(of run: String) -> Int? {
     guard let archive = try? SafetensorsEditor(path: run + "/checkpoint.safetensors"),
       let text = archive.metadata["progress"] as? String,
       let progress = try? JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any]
@@ -95,7 +95,8 @@ struct ResumeTests {
     let folder = try TrainedRun.copy()
     let outcome = try signet(
       "train", "--resume", "--output", "run", "--data", "idx:data", "--network", "net.yaml", "--epochs",
-      "\(TrainedRun.epochs)", "--learning-rate", "0.01", "--scale-layer", "on", in: folder)
+      "\(TrainedRun.epochs)", "--learning-rate", "0.01", "--scale-layer", "on", "--width", "1",
+      "--augmentation", "none", in: folder)
     #expect(outcome.status == 0, "\(outcome.errors)")
   }
 
@@ -103,6 +104,7 @@ struct ResumeTests {
     let folder = try TrainedRun.copy()
     for (option, value) in [
       ("--data", "idx:other"), ("--network", "mlp"), ("--network", "nin"), ("--epochs", "7"),
+      ("--width", "0.5"), ("--augmentation", "crop-flip"),
       ("--method", "full-precision"), ("--binarizations", "1"), ("--batch-size", "16"),
       ("--learning-rate", "0.02"),
       ("--schedule", "cosine"), ("--regularizer", "none"), ("--activation", "relu"), ("--last-layer", "full"),

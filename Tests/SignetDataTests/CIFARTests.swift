@@ -50,6 +50,12 @@ import Testing
     #expect(training.pixels[0] == record(labels: [], seed: 1)[0])
     let error = try expectError(.labelOutOfRange) { try load("cifar100:\(folder.path)", .test) }
     #expect(error.message.contains("label 100 of image 0"))
+    // The fine label is the second byte of its record.
+    #expect(error.path == folder.path + "/test.bin" && error.byteOffset == 1)
+    let later = record(labels: [9], seed: 1) + record(labels: [10], seed: 2)
+    try folder.write(later, to: "test_batch.bin")
+    let second = try expectError(.labelOutOfRange) { try load("cifar10:\(folder.path)", .test) }
+    #expect(second.byteOffset == 3073 && second.message.contains("label 10 of image 1"))
   }
 
   @Test func damagedFilesAreNamed() throws {

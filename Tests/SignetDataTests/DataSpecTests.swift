@@ -28,6 +28,16 @@ import Testing
     #expect(error.message.contains("folder:DIR"))
   }
 
+  @Test(arguments: ["idx:a", "cifar10:a", "cifar100:a", "folder:a"])
+  func onlyFashionMNISTHasARoot(text: String) throws {
+    let root = try TemporaryFolder()
+    let error = try expectError(.invalidArgument) {
+      try DataSpec(parsing: text).load(split: .test, root: root.path)
+    }
+    #expect(error.message.contains("--data-root goes with fashion-mnist"))
+    #expect(try DataSpec(parsing: "fashion-mnist").objectionToRoot == nil)
+  }
+
   @Test func errorsReadAsOneLine() {
     let error = DataError(.damaged, "is damaged", path: "a/b", byteOffset: 7)
     #expect("\(error)" == "a/b, byte 7: is damaged")

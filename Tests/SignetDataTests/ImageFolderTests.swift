@@ -51,6 +51,41 @@ import Testing
     #expect(images.image(at: 2) == grey)
   }
 
+  @Test func imagesOfSeveralSizesGetTheOneThatIsGiven() throws {
+    let layout = ImageLayout(height: 7, width: 9, channels: 3)
+    let images = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
+    #expect(images.layout == layout)
+    for (index, image) in [grey, color, grey].enumerated() {
+      #expect(images.image(at: index) == (try image.fitted(to: layout)))
+    }
+    // A layout that is asked for is kept to.
+    let other = ImageLayout(height: 2, width: 3, channels: 1)
+    let asked = try DataSpec(parsing: "folder:\(folder.path)")
+      .load(split: .training, layout: other, mixedSize: (7, 9))
+    #expect(asked.layout == other)
+  }
+
+  @Test func imagesOfOneSizeKeepIt() throws {
+    let colorful = PixelImage(height: 4, width: 6, channels: 3, pixels: randomBytes(72, seed: 33))
+    try folder.write(png(colorful), to: "train/cat/a.PNG")
+    let images = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
+    #expect(images.layout == ImageLayout(height: 4, width: 6, channels: 3))
+    #expect(images.image(at: 1) == colorful)
+    #expect(images.image(at: 2) == grey.converted(toChannels: 3))
+    try folder.write(png(grey), to: "train/cat/a.PNG")
+    let allGrey = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
+    #expect(allGrey.layout == ImageLayout(height: 4, width: 6, channels: 1))
+  }
+
+  /// A damaged file is found whether or not the sizes differ.
+  @Test func damagedImageAmongSeveralSizesIsNamed() throws {
+    try folder.write(Array(png(color).dropLast(20)), to: "train/cat/z.png")
+    let error = try expectError(.truncated) {
+      try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
+    }
+    #expect(error.path?.hasSuffix("train/cat/z.png") == true)
+  }
+
   @Test func valStandsInForTest() throws {
     let other = try TemporaryFolder()
     try other.write(png(grey), to: "val/x/1.png")

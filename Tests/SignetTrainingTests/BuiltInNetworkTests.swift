@@ -59,9 +59,45 @@ import Testing
     #expect(Self.weights(layout) == 60_954_656)
   }
 
+  static let smallImage = FeatureShape(height: 32, width: 32, channels: 3)
+
+  /// As in its paper's description for CIFAR-10; 966 thousand weights.
+  @Test func ninForCIFAR() throws {
+    let layout = try NetworkLayout(.ninCifar, input: Self.smallImage, classes: 10)
+    #expect(
+      Self.sizes(layout) == [
+        "conv1": [5, 32, 32, 192], "cccp1": [1, 32, 32, 160], "cccp2": [1, 32, 32, 96],
+        "max_pool4": [3, 16, 16, 96], "conv2": [5, 16, 16, 192], "cccp3": [1, 16, 16, 192],
+        "cccp4": [1, 16, 16, 192], "max_pool8": [3, 8, 8, 192], "conv3": [3, 8, 8, 192],
+        "cccp5": [1, 8, 8, 192], "cccp6": [1, 8, 8, 10], "average_pool12": [8, 1, 1, 10],
+      ])
+    #expect(Self.weights(layout) == 965_568)
+  }
+
+  /// As in its paper: (2×128C3)-MP2-(2×256C3)-MP2-(2×512C3)-MP2-(2×1024FC)-10.
+  @Test func vggForCIFAR() throws {
+    let layout = try NetworkLayout(.vggSmall, input: Self.smallImage, classes: 10)
+    #expect(
+      Self.sizes(layout) == [
+        "conv1": [3, 32, 32, 128], "conv2": [3, 32, 32, 128], "max_pool3": [2, 16, 16, 128],
+        "conv3": [3, 16, 16, 256], "conv4": [3, 16, 16, 256], "max_pool6": [2, 8, 8, 256],
+        "conv5": [3, 8, 8, 512], "conv6": [3, 8, 8, 512], "max_pool9": [2, 4, 4, 512],
+        "fc1": [4, 1, 1, 1024], "fc2": [1, 1, 1, 1024], "fc3": [1, 1, 1, 10],
+      ])
+    #expect(Self.weights(layout) == 14_022_016)
+  }
+
+  /// Only what is known of a network stands in for a size that nothing else says.
+  @Test func usualInputs() {
+    #expect(
+      NetworkDescription.builtIn.map(\.usualInput) == [
+        nil, nil, [32, 32, 3], [32, 32, 3], [224, 224, 3], [224, 224, 3],
+      ])
+  }
+
   @Test(arguments: [28, 32], [1, 3])
   func small(size: Int, channels: Int) throws {
-    for network in [NetworkDescription.ninSmall, .mlp] {
+    for network in [NetworkDescription.ninSmall, .mlp, .ninCifar, .vggSmall] {
       let configuration = makeConfiguration(
         network, input: FeatureShape(height: size, width: size, channels: channels), classes: 10)
       #expect(try configuration.initialNetwork().layers.last?.output.channels == 10)
@@ -69,7 +105,10 @@ import Testing
   }
 
   @Test func namesDiffer() {
-    #expect(Set(NetworkDescription.builtIn.map(\.name)) == ["nin-small", "mlp", "nin", "alexnet"])
+    #expect(
+      Set(NetworkDescription.builtIn.map(\.name)) == [
+        "nin-small", "mlp", "nin-cifar", "vgg-small", "nin", "alexnet",
+      ])
   }
 
   /// Weights before training are spread evenly between Glorot's bounds, and differ from layer to layer.
@@ -97,14 +136,17 @@ import Testing
   /// One after the other: AlexNet's parameters with gradients and moments take 1 GB.
   @Test func largeNetworksTrainAndRun() throws {
     let context = try makeContext()
-    for (network, planes, compression) in [(NetworkDescription.nin, 2, 26.5), (.alexNet, 1, 31)] {
+    for (network, input, classes, planes, compression) in [
+      (NetworkDescription.nin, Self.image, 1000, 2, 26.5), (.alexNet, Self.image, 1000, 1, 31),
+      (.ninCifar, Self.smallImage, 10, 4, 18.5), (.vggSmall, Self.smallImage, 10, 2, 31),
+    ] {
       var method = Method.tang
       method.binarizations = planes
-      let configuration = makeConfiguration(network, input: Self.image, classes: 1000, method: method)
+      let configuration = makeConfiguration(network, input: input, classes: classes, method: method)
       var trainer = try Trainer(configuration, stepsPerEpoch: 1)
       try trainer.trainOnNoise(steps: 1, batchSize: 4, on: context)
       let model = try CompactModel(bytes: try trainer.compactModel(), path: network.name)
-      let images = randomFloats(Self.image.count, seed: 91)
+      let images = randomFloats(input.count, seed: 91)
       let (logits, _) = try CompiledModelTests.graph(trainer, images, count: 1, context: context)
       #expect(try Engine(model, crew: context.crew, batch: 1).logits(images).bits == logits.bits)
       // The test's class names take some of NIN's.

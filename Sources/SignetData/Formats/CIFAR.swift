@@ -55,6 +55,14 @@ struct CIFAR {
           + "in its binary version", path: path, byteOffset: bytes.count - bytes.count % record)
     }
     let count = bytes.count / record
+    let classes = variant == .cifar10 ? 10 : 100
+    if let image = (0..<count).first(where: { bytes[$0 * record + labelBytes - 1] >= classes }) {
+      let place = image * record + labelBytes - 1
+      throw DataError(
+        .labelOutOfRange,
+        "label \(bytes[place]) of image \(image) is not one of the \(classes) classes 0…\(classes - 1); "
+          + "the file is damaged or of other data", path: path, byteOffset: place)
+    }
     let interleaved = [UInt8](unsafeUninitializedCapacity: count * 3 * Self.planeBytes) {
       output, initialized in
       bytes.withUnsafeBufferPointer { input in

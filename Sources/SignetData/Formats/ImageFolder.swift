@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Dispatch
+import Synchronization
 
 /// A folder of JPEG and PNG files sorted into classes: `train/CLASS/*.jpg`, and `test/` or `val/` likewise.
 ///
 /// Classes are the folders in `train`, sorted by name. Hidden files and files with other extensions are passed over.
+/// Images that all have one size keep it, unless they are to get another or the machine has no room for them; images of several
+/// sizes are fitted to one.
 struct ImageFolder {
   private static let extensions: Set<String> = ["jpg", "jpeg", "png"]
 
   /// The folder that has `train` in it.
   let path: String
-  /// The size of all images; `nil` takes that of the first image, and RGB unless all are grey.
+  /// What all images are fitted to; `nil` leaves images of one size as they are, and takes RGB unless all are grey.
   let layout: ImageLayout?
+  /// Without ``layout``, what images of several sizes are fitted to; `nil` takes the size of the first.
+  var mixedSize: (height: Int, width: Int)?
 
   /// Reads and decodes one split, on all cores.
   ///
@@ -42,24 +47,37 @@ struct ImageFolder {
       files += images.map { FileSystem.join(classFolder, $0) }
       labels += images.map { _ in label }
     }
-    let target: ImageLayout
-    if let layout {
-      try layout.validate()
-      target = layout
-    } else {
-      let first = try ImageDecoder.decode(path: files[0])
-      target = ImageLayout(height: first.height, width: first.width, channels: 3)
-    }
-    try target.checkMemory(images: files.count, path: folder)
-    var (pixels, areGrey) = try Self.decode(files, as: target)
-    var channels = target.channels
+    var (pixels, areGrey, size) = try read(files, in: folder)
     if layout == nil, areGrey {
       pixels = stride(from: 0, to: pixels.count, by: 3).map { pixels[$0] }
-      channels = 1
+      size.channels = 1
     }
     return try LabelledImages(
-      name: "folder:\(path)", height: target.height, width: target.width, channels: channels, pixels: pixels,
+      name: "folder:\(path)", height: size.height, width: size.width, channels: size.channels, pixels: pixels,
       labels: labels, classNames: classNames, path: folder)
+  }
+
+  /// The images of all files, and the layout that they got.
+  private func read(
+    _ files: [String], in folder: String
+  ) throws(DataError) -> (pixels: [UInt8], areGrey: Bool, layout: ImageLayout) {
+    func fitted(to target: ImageLayout) throws(DataError) -> ([UInt8], Bool, ImageLayout) {
+      try target.validate()
+      try target.checkMemory(images: files.count, path: folder)
+      let (pixels, areGrey, _) = try Self.decode(files, as: target, onlyOfThatSize: false)
+      return (pixels, areGrey, target)
+    }
+    if let layout { return try fitted(to: layout) }
+    let first = try ImageDecoder.decode(path: files[0])
+    let own = ImageLayout(height: first.height, width: first.width, channels: 3)
+    guard let mixedSize, mixedSize != (own.height, own.width) else { return try fitted(to: own) }
+    // Photographs as cameras make them may be too large to be kept as they are.
+    if own.hasRoom(images: files.count) {
+      // Most folders of several sizes show it within a few files, so that little is decoded twice.
+      let (pixels, areGrey, areOfOneSize) = try Self.decode(files, as: own, onlyOfThatSize: true)
+      if areOfOneSize { return (pixels, areGrey, own) }
+    }
+    return try fitted(to: ImageLayout(height: mixedSize.height, width: mixedSize.width, channels: 3))
   }
 
   private func splitFolder(_ split: Split) throws(DataError) -> String {
@@ -118,17 +136,25 @@ struct ImageFolder {
   }
 
   /// Decodes all files into one array; of several failures, that of the first file is thrown.
+  ///
+  /// With `onlyOfThatSize`, it stops at an image of another size, and returns none.
   private static func decode(
-    _ files: [String], as layout: ImageLayout
-  ) throws(DataError) -> (pixels: [UInt8], areGrey: Bool) {
+    _ files: [String], as layout: ImageLayout, onlyOfThatSize: Bool
+  ) throws(DataError) -> (pixels: [UInt8], areGrey: Bool, areOfThatSize: Bool) {
     let size = layout.byteCount
     let outcomes = Outcomes(count: files.count)
+    let foundOther = Atomic(false)
     let pixels = [UInt8](unsafeUninitializedCapacity: files.count * size) { output, initialized in
       // Each iteration writes its own image and its own outcome, and nothing else.
       nonisolated(unsafe) let output = output
       DispatchQueue.concurrentPerform(iterations: files.count) { index in
+        if foundOther.load(ordering: .relaxed) { return }
         do throws(DataError) {
           let image = try ImageDecoder.decode(path: files[index])
+          if onlyOfThatSize, (image.height, image.width) != (layout.height, layout.width) {
+            foundOther.store(true, ordering: .relaxed)
+            return
+          }
           let fitted = try image.fitted(to: layout)
           _ = UnsafeMutableBufferPointer(rebasing: output[index * size..<(index + 1) * size])
             .initialize(fromContentsOf: fitted.pixels)
@@ -137,10 +163,12 @@ struct ImageFolder {
           outcomes.cells[index] = .failed(error)
         }
       }
-      initialized = outcomes.firstError == nil ? files.count * size : 0
+      initialized =
+        outcomes.firstError == nil && !foundOther.load(ordering: .relaxed) ? files.count * size : 0
     }
+    if foundOther.load(ordering: .relaxed) { return ([], false, false) }
     if let error = outcomes.firstError { throw error }
-    return (pixels, outcomes.areGrey)
+    return (pixels, outcomes.areGrey, true)
   }
 
   /// What came of each file; each place is written by one thread and read after all have ended.

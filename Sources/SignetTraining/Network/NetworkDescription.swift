@@ -8,11 +8,15 @@ package struct NetworkDescription: Codable, Hashable, Sendable {
   package var name: String
   /// Height, width, channels of the input; nil for whatever the data has.
   package var input: [Int]?
+  /// What the filters of all layers but the last are multiplied with; nil, as in files from before there was a choice, is 1.
+  package var width: Float?
+  /// As they are at a width of 1.
   package var layers: [LayerDescription]
 
-  package init(name: String, input: [Int]? = nil, layers: [LayerDescription]) {
+  package init(name: String, input: [Int]? = nil, width: Float? = nil, layers: [LayerDescription]) {
     self.name = name
     self.input = input
+    self.width = width
     self.layers = layers
   }
 }

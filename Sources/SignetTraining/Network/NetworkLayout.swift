@@ -50,6 +50,7 @@ package struct NetworkLayout: Hashable, Sendable {
   ///
   /// - Throws: ``NetworkError`` that names the layer and its shapes.
   package init(_ description: NetworkDescription, input: FeatureShape, classes: Int) throws {
+    let description = try description.widened()
     name = description.name
     self.classes = classes
     if let fixed = description.input {

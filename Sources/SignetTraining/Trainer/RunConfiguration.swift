@@ -17,11 +17,15 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   package var seed: UInt64
   /// What binary layers' gradients are computed with; nil, as in files from before there was a choice, is fp32.
   package var precision: Precision?
+  /// How training images are changed at random, as it was asked for, for instance `crop-flip`; nil, as in files from before there
+  /// was a choice, is not at all.
+  package var augmentation: String?
 
   package init(
     data: String, network: NetworkDescription, method: Method, preprocessing: Preprocessing,
     classNames: [String],
-    epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil
+    epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil,
+    augmentation: String? = nil
   ) {
     self.data = data
     self.network = network
@@ -33,6 +37,7 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.validation = validation
     self.seed = seed
     self.precision = precision
+    self.augmentation = augmentation
   }
 
   /// What new runs take: 8 bits where the method has bits, fp32 for what it is compared with.

@@ -117,7 +117,7 @@ package struct Trainer: Sendable {
   /// The compact model of the network as it is now: its file's bytes.
   package func compactModel() throws -> [UInt8] {
     try network.compactModel(
-      name: configuration.network.name, method: configuration.method.name,
+      name: configuration.network.title, method: configuration.method.name,
       preprocessing: configuration.preprocessing, classNames: configuration.classNames)
   }
 }

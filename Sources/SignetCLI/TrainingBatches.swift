@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import SignetData
+import SignetTraining
+
+extension Augmentation: ExpressibleByArgument {
+  package init?(argument: String) {
+    guard let augmentation = try? Augmentation(parsing: argument) else { return nil }
+    self = augmentation
+  }
+}
+
+/// The batches of a run, each prepared while the network trains on the one before it.
+final class TrainingBatches {
+  /// What makes the batches.
+  let loader: BatchLoader
+  /// How long training waited for batches that were not ready.
+  private(set) var waited = Duration.zero
+
+  /// The batches that a run's configuration asks for; a last one that is not full is left out.
+  init(_ images: LabelledImages, _ configuration: RunConfiguration) throws {
+    loader = try BatchLoader(
+      images: images, preprocessing: configuration.preprocessing, batchSize: configuration.batchSize,
+      seed: configuration.seed, shuffled: true, dropLast: images.count >= configuration.batchSize,
+      augmentation: Augmentation(parsing: configuration.augmentation ?? "none"))
+  }
+
+  /// Gives the batches of an epoch, one a call, then nil; each is valid until the next call.
+  func epoch(_ epoch: Int) -> () -> TrainingBatch? {
+    let prefetcher = BatchPrefetcher(loader: loader, epoch: epoch)
+    var current: Batch?
+    return { [self] in
+      let before = prefetcher.waited
+      current = prefetcher.next()
+      waited += prefetcher.waited - before
+      return current.map { TrainingBatch(inputs: $0.inputs, labels: $0.labels) }
+    }
+  }
+}
