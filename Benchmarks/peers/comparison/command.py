@@ -4,11 +4,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
 import time
-from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,16 @@ from comparison import machine, report, signet
 from comparison.engines import OWN, PEERS
 from comparison.environments import Unavailable, install, prepare_models, root
 from comparison.networks import NETWORKS, NOTHING
+from comparison.options import (
+    add_outputs,
+    names,
+    number,
+    numbers,
+    refusal,
+    seconds,
+    warn_if_busy,
+    write,
+)
 from comparison.rounds import Configuration, Field, Results, Row
 
 PEER_NAMES = tuple(dict.fromkeys(engine.environment for engine in PEERS))
@@ -26,22 +33,16 @@ def parser() -> argparse.ArgumentParser:
         prog="Benchmarks/peers/run",
         description="Compares Signet's engine with ONNX Runtime, OpenVINO, PyTorch and Larq Compute Engine.",
     )
-    made.add_argument("--networks", type=_names(NETWORKS), help=f"of {','.join(NETWORKS)}; all if not given")
-    made.add_argument("--peers", type=_names(PEER_NAMES), help=f"of {','.join(PEER_NAMES)}; all if not given")
-    made.add_argument("--threads", type=_numbers, help="1,2 if not given")
-    made.add_argument("--batches", type=_numbers, help="images in a run; 1,16 if not given")
-    made.add_argument("--rounds", type=_number, help="rounds in which each engine has a turn; 7 if not given")
-    made.add_argument("--seconds", type=_seconds, help="length of a turn, less its warm-up; 0.7 if not given")
+    made.add_argument("--networks", type=names(NETWORKS), help=f"of {','.join(NETWORKS)}; all if not given")
+    made.add_argument("--peers", type=names(PEER_NAMES), help=f"of {','.join(PEER_NAMES)}; all if not given")
+    made.add_argument("--threads", type=numbers, help="1,2 if not given")
+    made.add_argument("--batches", type=numbers, help="images in a run; 1,16 if not given")
+    made.add_argument("--rounds", type=number, help="rounds in which each engine has a turn; 7 if not given")
+    made.add_argument("--seconds", type=seconds, help="length of a turn, less its warm-up; 0.7 if not given")
     made.add_argument(
         "--quick", action="store_true", help="nin-small, 1 thread, batch 1, 1 round of 0.05 s: a trial"
     )
-    made.add_argument(
-        "--signet", type=Path, metavar="PATH", help="the command to measure; built if not given"
-    )
-    made.add_argument(
-        "--output", type=Path, metavar="FILE", help="Markdown file; standard output if not given"
-    )
-    made.add_argument("--json", type=Path, metavar="FILE", help="JSON file with every round's figure")
+    add_outputs(made)
     return made
 
 
@@ -58,13 +59,9 @@ def main() -> int:
     }
     # Before anything is built or installed, whose load is not that of the measurement.
     about: dict[str, Any] = {**machine.describe(), "load_at_start": round(machine.load(), 2)}
-    if max(threads) > machine.usable_cores():
-        print(f"run: --threads {max(threads)}: this machine has {about['cores']} cores", file=sys.stderr)
-        return 64
-    for path in filter(None, (options.output, options.json)):
-        if not os.access(path.parent, os.W_OK) or path.is_dir():
-            print(f"run: {path}: cannot be written", file=sys.stderr)
-            return 73
+    status = refusal(options, max(threads), machine.usable_cores())
+    if status:
+        return status
     try:
         command = (options.signet or signet.build()).resolve()
         for name in networks:
@@ -74,8 +71,8 @@ def main() -> int:
         return 1
 
     field = _field(command, options.peers or list(PEER_NAMES), networks)
-    if about["load_at_start"] > 0.5 and not quick:
-        print(f"the machine was busy (load {about['load_at_start']}): figures may be noisy", file=sys.stderr)
+    if not quick:
+        warn_if_busy(float(about["load_at_start"]))
     results: Results = []
     configurations = [
         Configuration(NETWORKS[name], count, batch)
@@ -90,8 +87,8 @@ def main() -> int:
         if not quick:
             print("calls that compute nothing", file=sys.stderr, flush=True)
             overheads = field.call_overheads(settings["seconds"])
-        for number, configuration in enumerate(configurations, 1):
-            print(f"{number} of {len(configurations)}: {configuration}", file=sys.stderr, flush=True)
+        for position, configuration in enumerate(configurations, 1):
+            print(f"{position} of {len(configurations)}: {configuration}", file=sys.stderr, flush=True)
             rows: list[Row] = []
             results.append((configuration, rows))
             field.compare(configuration, rows, settings["rounds"], settings["seconds"])
@@ -103,7 +100,8 @@ def main() -> int:
     settings["call_milliseconds"] = overheads
     versions = {"signet": signet.version(command, built=not options.signet), **field.versions}
     settings["minutes"] = round((time.monotonic() - started) / 60, 1)
-    if not _write(results, about, versions, settings, options):
+    text = report.markdown(results, about, versions, settings)
+    if not write(options, text, report.as_json(results, about, versions, settings)):
         return 1
     return 130 if stopped else exit_code(results)
 
@@ -133,60 +131,3 @@ def _field(command: Path, peers: list[str], networks: list[str]) -> Field:
         models = f"no models: {error}"
     engines = [engine for engine in PEERS if engine.environment in peers]
     return Field(engines, list(OWN), pythons, command, models, folder)
-
-
-def _write(
-    results: Results,
-    about: dict[str, Any],
-    versions: dict[str, str],
-    settings: dict[str, Any],
-    options: argparse.Namespace,
-) -> bool:
-    """Writes what was asked for; false, with a message, if that fails."""
-    text = report.markdown(results, about, versions, settings)
-    try:
-        if options.json:
-            options.json.write_text(
-                json.dumps(report.as_json(results, about, versions, settings), indent=1) + "\n"
-            )
-        if options.output:
-            options.output.write_text(text)
-        else:
-            print(text, end="")
-    except OSError as error:
-        print(f"run: {error.filename}: {error.strerror}", file=sys.stderr)
-        return False
-    return True
-
-
-def _names(known: Collection[str]) -> Callable[[str], list[str]]:
-    """A parser of names with commas between them."""
-
-    def parse(text: str) -> list[str]:
-        names = text.split(",")
-        for name in names:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name}: not one of {', '.join(known)}")
-        return list(dict.fromkeys(names))
-
-    return parse
-
-
-def _number(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"{text}: give a number from 1 to 1024")
-    return int(text)
-
-
-def _numbers(text: str) -> list[int]:
-    return list(dict.fromkeys(_number(part) for part in text.split(",")))
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value <= 60:
-        raise argparse.ArgumentTypeError(f"{text}: give seconds, more than 0 and at most 60")
-    return value

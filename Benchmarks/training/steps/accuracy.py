@@ -15,8 +15,9 @@ from typing import Any
 
 from comparison.environments import Unavailable, install, root
 from comparison.machine import usable_cores
+from comparison.options import names, number, numbers
 from comparison.signet import build
-from steps.command import ENVIRONMENT, names, number
+from steps.command import ENVIRONMENT
 from steps.modes import MODES, PRECISIONS
 from steps.signet import command_json, data_folder, data_options, train_options
 from steps.worker_process import environment
@@ -142,11 +143,6 @@ def fraction(report: dict[str, Any]) -> float:
     if not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise Unavailable(f"top1 is {value}, not a fraction")
     return float(value)
-
-
-def numbers(text: str) -> list[int]:
-    """Counts with commas between them."""
-    return list(dict.fromkeys(number(part) for part in text.split(",")))
 
 
 def _say(command: list[str]) -> None:

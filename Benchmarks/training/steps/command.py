@@ -4,17 +4,23 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from comparison import machine
 from comparison.environments import Unavailable, install, root
+from comparison.options import (
+    add_outputs,
+    names,
+    number,
+    refusal,
+    seconds,
+    warn_if_busy,
+    write,
+)
 from comparison.signet import Mismatch, build, check_network, version
 from steps import report
 from steps.configurations import configurations
@@ -60,17 +66,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--threads", type=number, default=2, help="2 if not given")
     made.add_argument("--rounds", type=number, help="rounds in which each side has a turn; 5 if not given")
-    made.add_argument("--seconds", type=positive, help="length of a turn, less its warm-up; 6 if not given")
+    made.add_argument("--seconds", type=seconds, help="length of a turn, less its warm-up; 6 if not given")
     made.add_argument(
         "--quick", action="store_true", help="nin-small-m1, 1 round of 0.2 s, no epochs: a trial"
     )
-    made.add_argument(
-        "--signet", type=Path, metavar="PATH", help="the command to measure; built if not given"
-    )
-    made.add_argument(
-        "--output", type=Path, metavar="FILE", help="Markdown file; standard output if not given"
-    )
-    made.add_argument("--json", type=Path, metavar="FILE", help="JSON file with every round's figure")
+    add_outputs(made)
     return made
 
 
@@ -86,13 +86,9 @@ def main() -> int:
         "seconds": options.seconds or (0.2 if quick else 6.0),
     }
     about: dict[str, Any] = {**machine.describe(), "load_at_start": round(machine.load(), 2)}
-    if options.threads > machine.usable_cores():
-        print(f"run: --threads {options.threads}: this machine has {about['cores']} cores", file=sys.stderr)
-        return 64
-    for path in filter(None, (options.output, options.json)):
-        if not os.access(path.parent, os.W_OK) or path.is_dir():
-            print(f"run: {path}: cannot be written", file=sys.stderr)
-            return 73
+    status = refusal(options, options.threads, machine.usable_cores())
+    if status:
+        return status
     command: Path | None = None
     try:
         if precisions:
@@ -108,16 +104,16 @@ def main() -> int:
         python = install(ENVIRONMENT, folder)
     except Unavailable as error:
         python = f"not installed: {error}"
-    if about["load_at_start"] > 0.5 and not quick:
-        print(f"the machine was busy (load {about['load_at_start']}): figures may be noisy", file=sys.stderr)
+    if not quick:
+        warn_if_busy(about["load_at_start"])
 
     field = Field(command, python, folder, options.modes or list(MODES), precisions, not quick)
     results: Results = []
     started = time.monotonic()
     stopped = False
     try:
-        for number_, configuration in enumerate(chosen, 1):
-            print(f"{number_} of {len(chosen)}: {configuration}", file=sys.stderr, flush=True)
+        for position, configuration in enumerate(chosen, 1):
+            print(f"{position} of {len(chosen)}: {configuration}", file=sys.stderr, flush=True)
             rows: list[Row] = []
             results.append((configuration, rows))
             field.compare(configuration, rows, settings["rounds"], settings["seconds"])
@@ -128,7 +124,8 @@ def main() -> int:
     versions = dict(field.versions)
     if command:
         versions = {"signet": version(command, built=not options.signet), **versions}
-    if not _write(results, about, versions, settings, options):
+    text = report.markdown(results, about, versions, settings)
+    if not write(options, text, report.as_json(results, about, versions, settings)):
         return 1
     return 130 if stopped else exit_code(results)
 
@@ -140,57 +137,3 @@ def exit_code(results: Results) -> int:
     if failed:
         print(f"run: {len(failed)} of {len(rows)} sides failed; see the tables", file=sys.stderr)
     return 0 if rows and not failed else 1
-
-
-def _write(
-    results: Results,
-    about: dict[str, Any],
-    versions: dict[str, str],
-    settings: dict[str, Any],
-    options: argparse.Namespace,
-) -> bool:
-    """Writes what was asked for; false, with a message, if that fails."""
-    text = report.markdown(results, about, versions, settings)
-    try:
-        if options.json:
-            content = report.as_json(results, about, versions, settings)
-            options.json.write_text(json.dumps(content, indent=1) + "\n")
-        if options.output:
-            options.output.write_text(text)
-        else:
-            print(text, end="")
-    except OSError as error:
-        print(f"run: {error.filename}: {error.strerror}", file=sys.stderr)
-        return False
-    return True
-
-
-def names(known: Collection[str]) -> Callable[[str], list[str]]:
-    """A parser of names with commas between them."""
-
-    def parse(text: str) -> list[str]:
-        found = text.split(",")
-        for name in found:
-            if name not in known:
-                raise argparse.ArgumentTypeError(f"{name}: not one of {', '.join(known)}")
-        return list(dict.fromkeys(found))
-
-    return parse
-
-
-def number(text: str) -> int:
-    """A count."""
-    if not text.isdecimal() or not 1 <= int(text) <= 1024:
-        raise argparse.ArgumentTypeError(f"{text}: give a number from 1 to 1024")
-    return int(text)
-
-
-def positive(text: str) -> float:
-    """Seconds."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0
-    if not 0 < value <= 60:
-        raise argparse.ArgumentTypeError(f"{text}: give seconds, more than 0 and at most 60")
-    return value

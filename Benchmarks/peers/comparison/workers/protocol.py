@@ -8,15 +8,7 @@ went wrong.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import json
-import os
-import signal
 import statistics
-import sys
-import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from comparison.networks import Network, network_named
+from comparison.workers.conversation import converse, measure
 
-MINIMUM_RUNS = 3
 CHECKED_IMAGES = 2
 
 
@@ -68,21 +60,6 @@ class Session(Protocol):
         ...
 
 
-def measure(session: Session, seconds: float) -> list[float]:
-    """Milliseconds of each run, after a warm-up of at least one run and a fifth of the time."""
-    warm = time.perf_counter() + seconds / 5
-    session.run()
-    while time.perf_counter() < warm:
-        session.run()
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(times) < MINIMUM_RUNS or time.perf_counter() < end:
-        start = time.perf_counter()
-        session.run()
-        times.append((time.perf_counter() - start) * 1e3)
-    return times
-
-
 def fastest(candidates: Sequence[Callable[[], Session]], images: np.ndarray) -> Session:
     """The candidate with the shortest run, so that a peer is not measured at a setting that does not suit it.
 
@@ -103,7 +80,7 @@ def fastest(candidates: Sequence[Callable[[], Session]], images: np.ndarray) -> 
     best = [float("inf")] * len(sessions)
     for _ in range(3):
         for index, session in enumerate(sessions):
-            best[index] = min(best[index], *measure(session, 0.1))
+            best[index] = min(best[index], *measure(session.run, 0.1))
     return sessions[best.index(min(best))]
 
 
@@ -129,44 +106,32 @@ def first_logits(session: Session, images: np.ndarray, batch: int) -> np.ndarray
 
 def serve(open_session: Callable[[Request], Session], versions: dict[str, str]) -> None:
     """Answers requests until standard input ends."""
-    _die_with_parent()
-    # Libraries print to standard output as they like; the conversation keeps its own copy of it.
-    out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    session: Session | None = None
-    for line in sys.stdin:
-        try:
-            message = json.loads(line)
-            if message["do"] == "open":
-                session = None  # frees the former one before the next is made
-                request = Request(
-                    network_named(message["network"]),
-                    message["variant"],
-                    message["threads"],
-                    message["batch"],
-                    Path(message["models"]),
-                )
-                session = open_session(request)
-                logits = first_logits(session, request.images(), request.batch)
-                answer: dict[str, Any] = {
-                    "details": session.details,
-                    "versions": versions,
-                    "logits": logits.tolist(),
-                }
-            elif session is None:
+    converse(_Service(open_session, versions).answer)
+
+
+class _Service:
+    """Holds the session between requests."""
+
+    def __init__(self, open_session: Callable[[Request], Session], versions: dict[str, str]) -> None:
+        self._open_session, self._versions = open_session, versions
+        self._session: Session | None = None
+
+    def answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        """What a request asks for."""
+        if message["do"] != "open":
+            if self._session is None:
                 raise RuntimeError("nothing is open")
-            else:
-                times = measure(session, message["seconds"])
-                answer = {"milliseconds": statistics.median(times), "runs": len(times)}
-        except Exception as error:  # reported as this engine's line of the table
-            traceback.print_exc()
-            text = str(error).strip().splitlines() or [""]
-            answer = {"error": f"{type(error).__name__}: {text[0]}"}
-        out.write(json.dumps(answer) + "\n")
-
-
-def _die_with_parent() -> None:
-    """Has Linux kill this process when its parent ends: stopped, it would not see its input end."""
-    parent_death_signal = 1
-    with contextlib.suppress(AttributeError, OSError):  # no such call elsewhere
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
+            times = measure(self._session.run, message["seconds"])
+            return {"milliseconds": statistics.median(times), "runs": len(times)}
+        self._session = None  # frees the former one before the next is made
+        request = Request(
+            network_named(message["network"]),
+            message["variant"],
+            message["threads"],
+            message["batch"],
+            Path(message["models"]),
+        )
+        session = self._open_session(request)
+        logits = first_logits(session, request.images(), request.batch)
+        self._session = session
+        return {"details": session.details, "versions": self._versions, "logits": logits.tolist()}

@@ -12,28 +12,21 @@ import os
 
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")  # no pool of compiler processes beside the timing
 
-import contextlib
-import ctypes
 import gc
-import json
-import signal
 import statistics
-import sys
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from comparison.networks import NETWORKS
+from comparison.workers.conversation import converse, measure
 from steps.memory import peak_bytes, reset_peak
 from steps.modes import MODES
 from steps.workers import fashion
 from steps.workers.agreement import compare
 from steps.workers.session import LayerSession, Session
-
-MINIMUM_RUNS = 3
 
 
 class Service:
@@ -76,16 +69,7 @@ class Service:
         """Milliseconds of a step, median after a warm-up; peak memory of this process in that time."""
         gc.collect()
         reset_peak()
-        warm = time.perf_counter() + seconds / 5
-        session.run()
-        while time.perf_counter() < warm:
-            session.run()
-        times: list[float] = []
-        end = time.perf_counter() + seconds
-        while len(times) < MINIMUM_RUNS or time.perf_counter() < end:
-            start = time.perf_counter()
-            session.run()
-            times.append((time.perf_counter() - start) * 1e3)
+        times = measure(session.run, seconds)
         return {"milliseconds": statistics.median(times), "runs": len(times), "peak_bytes": peak_bytes()}
 
     def _epoch(self, session: Session, folder: Path, held_out: int) -> dict[str, Any]:
@@ -100,30 +84,6 @@ class Service:
         return {"seconds": time.perf_counter() - started, "images": steps * batch}
 
 
-def serve() -> None:
-    """Answers requests until standard input ends."""
-    _die_with_parent()
-    # Libraries print to standard output as they like; the conversation keeps its own copy of it.
-    out = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    service = Service()
-    for line in sys.stdin:
-        try:
-            answer = service.answer(json.loads(line))
-        except Exception as error:  # reported as this mode's line of the table
-            traceback.print_exc()
-            text = str(error).strip().splitlines() or [""]
-            answer = {"error": f"{type(error).__name__}: {text[0]}"}
-        out.write(json.dumps(answer) + "\n")
-
-
-def _die_with_parent() -> None:
-    """Has Linux kill this process when its parent ends: stopped, it would not see its input end."""
-    parent_death_signal = 1
-    with contextlib.suppress(AttributeError, OSError):  # no such call elsewhere
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL)
-
-
 if __name__ == "__main__":
     torch.set_num_interop_threads(1)
-    serve()
+    converse(Service().answer)
