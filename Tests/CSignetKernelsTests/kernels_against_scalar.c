@@ -336,7 +336,7 @@ static void encode(const sk_kernels *a, const sk_kernels *b) {
   const uint32_t channels = random_size(), rows = 1 + below(9);
   const float betas[4] = {1, 0.5f, 0.25f, 0.375f};
   sk_block blocks[16];
-  sk_encode e = {.betas = betas, .planes = 1 + below(4), .blocks = blocks};
+  sk_encode e = {.betas = betas, .planes = 1 + below(4), .blocks = blocks, .edge = 0.5f * (float)(1 + below(7))};
   e.block_count = make_blocks(blocks, channels, 1);
   e.plane_stride = e.block_count;
   e.pixel_stride = e.block_count * e.planes;

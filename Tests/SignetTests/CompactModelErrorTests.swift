@@ -54,7 +54,7 @@ struct CompactModelErrorTests {
     try expect(.unsupported, ["signet export"]) { $0.metadata["format"] = nil }
     try expect(.unsupported, ["not a compact model"]) { $0.metadata["format"] = "pt" }
     try expect(.unsupported, ["checkpoint", "signet export"]) { $0.metadata["format"] = "signet.checkpoint" }
-    try expect(.unsupportedVersion, ["version 2", "1…1", "update"]) { $0.metadata["format_version"] = "2" }
+    try expect(.unsupportedVersion, ["version 3", "1…2", "update"]) { $0.metadata["format_version"] = "3" }
     for version in [nil, "", "one", "0", "-1", "1.0", "99999999999999999999"] {
       try expect(.badMetadata, ["version"]) { $0.metadata["format_version"] = version }
     }

@@ -86,7 +86,7 @@ struct EngineComparison {
       let start = memory.outputReals + image * expected.count
       let found = UnsafeBufferPointer(start: start, count: expected.count).map(\.bitPattern)
       expectEqual(found, expected.map(\.bitPattern), "\(comment): \(place)")
-    case (.codes(let expected), .codes(let shape, let weights, _)):
+    case (.codes(let expected), .codes(let shape, let weights, _, _)):
       let words = Self.packed(
         expected, shape: shape, planes: weights.count, groups: groupsOfReader(after: operation))
       let found = UnsafeBufferPointer(start: memory.outputCodes + image * words.count, count: words.count)

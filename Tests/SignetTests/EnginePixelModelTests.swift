@@ -44,7 +44,7 @@ struct EnginePixelModelTests {
       let steps = try Engine(model).plan.steps
       let step = try #require(steps.first)
       let planes =
-        if case .codes(_, let planes, _) = model.program.nodes[1...].lazy.map(\.output).first(where: {
+        if case .codes(_, let planes, _, _) = model.program.nodes[1...].lazy.map(\.output).first(where: {
           if case .codes = $0 { true } else { false }
         }) { planes.count } else { 0 }
       let kind = "\(type(of: step))"

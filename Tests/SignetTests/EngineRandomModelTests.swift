@@ -65,6 +65,7 @@ struct EngineRandomModelTests {
     let blocks = maker.random.index(below: 3)
     for _ in 0..<blocks {
       convolve(&maker, binary: true)
+      if maker.random.index(below: 4) == 0 { maker.channelScale() }
       continueToCodes(&maker)
     }
     convolve(&maker, binary: true)
@@ -82,7 +83,9 @@ struct EngineRandomModelTests {
   private static func encode(_ maker: inout ModelMaker) {
     if maker.random.index(below: 4) > 0 { maker.affine() }
     let planes = planeChoices[maker.random.index(below: planeChoices.count)]
-    maker.binarize(planes: planes, exponent: planes.count == 1 ? 0 : maker.random.index(below: 5) - 1)
+    maker.binarize(
+      planes: planes, exponent: planes.count == 1 ? 0 : maker.random.index(below: 5) - 1,
+      unipolar: maker.random.index(below: 3) == 0)
   }
 
   private static func activate(_ maker: inout ModelMaker) {
@@ -105,8 +108,8 @@ struct EngineRandomModelTests {
   /// What leads from accumulators to the next codes: most of it is fused, the last four kinds are not.
   private static func continueToCodes(_ maker: inout ModelMaker) {
     switch maker.random.index(below: 12) {
-    case 0 where maker.unit == 1, 1 where maker.unit == 1:
-      maker.threshold()
+    case 0 where maker.countsWhole, 1 where maker.countsWhole:
+      maker.threshold(unipolar: maker.random.index(below: 3) == 0)
       if maker.random.index(below: 2) == 0 { pool(&maker, codes: true) }
     case 8:
       maker.averagePool()
@@ -168,6 +171,9 @@ struct EngineRandomModelTests {
     filters = (filters + groups - 1) / groups * groups
     if binary {
       maker.binaryConvolution(filters, kernel: kernel, stride: stride, padding: padding, groups: groups)
+    } else if maker.random.index(below: 3) == 0 {
+      maker.binaryWeightConvolution(
+        filters, kernel: kernel, stride: stride, padding: padding, groups: groups)
     } else {
       maker.convolution(filters, kernel: kernel, stride: stride, padding: padding, groups: groups)
     }

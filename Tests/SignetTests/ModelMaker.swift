@@ -12,6 +12,8 @@ struct ModelMaker {
   private(set) var bound: Int32 = 0
   private(set) var unit: Float = 1
   private(set) var planeSum = 1
+  /// Whether the last operator gave whole accumulators, which can be compared with thresholds.
+  private(set) var countsWhole = false
   let input: FeatureShape
 
   /// With `zero`, the model reads bytes.
@@ -103,6 +105,7 @@ struct ModelMaker {
       "\(name).weight",
       words: values((filters * depth + 31) / 32) { UInt32(truncatingIfNeeded: $0.next()) })
     bound = Int32(depth * planeSum)
+    countsWhole = unit == 1
     shape = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
   }
 
@@ -138,19 +141,22 @@ struct ModelMaker {
     builder.add("\(name).shift", shape: [shape.channels], floats: shift)
   }
 
-  mutating func binarize(planes: [Int] = [1], exponent: Int = 0) {
+  mutating func binarize(planes: [Int] = [1], exponent: Int = 0, unipolar: Bool = false) {
     var entry = Operator(.binarize, nextName("sign"))
     entry.planes = planes
     entry.exponent = exponent
+    entry.unipolar = unipolar ? true : nil
     builder.add(entry)
-    planeSum = planes.reduce(0, +)
+    planeSum = planes.reduce(0, +) * (unipolar ? 2 : 1)
     unit = Float(sign: .plus, exponent: -exponent, significand: 1)
   }
 
   /// Intervals that are cyclic, empty, full and ordinary.
-  mutating func threshold(spread: Int32 = 12) {
+  mutating func threshold(spread: Int32 = 12, unipolar: Bool = false) {
     let name = nextName("threshold")
-    builder.add(Operator(.threshold, name))
+    var entry = Operator(.threshold, name)
+    entry.unipolar = unipolar ? true : nil
+    builder.add(entry)
     let bound = bound
     func place(_ random: inout SplitMix64) -> Int32 {
       switch random.index(below: 8) {
@@ -162,7 +168,7 @@ struct ModelMaker {
     builder.add(
       "\(name).interval", shape: [2, shape.channels], integers: values(2 * shape.channels, place),
       bound: bound)
-    (planeSum, unit) = (1, 1)
+    (planeSum, unit) = (unipolar ? 2 : 1, 1)
   }
 
   mutating func maxPool(kernel: (Int, Int), stride: (Int, Int), padding: (Int, Int) = (0, 0), codes: Bool) {
@@ -185,6 +191,38 @@ struct ModelMaker {
     let name = nextName("scale")
     builder.add(Operator(.scale, name))
     builder.add("\(name).factor", shape: [1], floats: [factor])
+  }
+
+  /// Factors of both signs, zeros, and some that are rounded away by a small unit.
+  mutating func channelScale() {
+    let name = nextName("scales")
+    builder.add(Operator(.channelScale, name))
+    countsWhole = false
+    let choices: [Float] = [0.1, 1, 0.0625, 0.7, -0.3, 0, -0.0, 3]
+    builder.add(
+      "\(name).factor", shape: [shape.channels],
+      floats: values(shape.channels) {
+        $0.index(below: 400) == 0 ? 0x1p-126 : choices[$0.index(below: choices.count)]
+      })
+  }
+
+  /// Weights of one bit on reals, with no magnitude, one, or one a filter.
+  mutating func binaryWeightConvolution(
+    _ filters: Int, kernel: (Int, Int) = (1, 1), stride: (Int, Int) = (1, 1), padding: (Int, Int) = (0, 0),
+    groups: Int = 1
+  ) {
+    let name = nextName("signs")
+    guard let window = add(.binaryWeightConvolution, name, filters, kernel, stride, padding, groups, .down)
+    else { return }
+    let depth = window.taps * shape.channels / groups
+    builder.add(
+      "\(name).weight",
+      words: values((filters * depth + 31) / 32) { UInt32(truncatingIfNeeded: $0.next()) })
+    let magnitudes = [0, 1, filters][random.index(below: 3)]
+    if magnitudes > 0 {
+      builder.add("\(name).scale", shape: [magnitudes], floats: values(magnitudes) { $0.uniform(0, 0.5) })
+    }
+    shape = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
   }
 
   private func nextName(_ kind: String) -> String { "\(builder.operators.count).\(kind)" }

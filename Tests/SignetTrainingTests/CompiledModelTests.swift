@@ -57,7 +57,7 @@ import Testing
     let engine = try Engine(model, crew: context.crew, batch: batch)
     var units: [String: Float] = [:]
     for node in model.program.nodes {
-      if case .codes(_, _, let unit) = node.input, node.kind == .binaryConvolution { units[node.name] = unit }
+      if case .codes(_, _, let unit, _) = node.input, node.kind == .binaryConvolution { units[node.name] = unit }
     }
     var accumulators: Accumulators = [:]
     var logits = [Float](repeating: .nan, count: count * engine.plan.outputs)

@@ -15,7 +15,7 @@ SK_INLINE void SK_NAME(encode_of)(const sk_values *v, bool shorts, const sk_enco
         z = SK_FMA(SK_NAME(load_lanes)(e->scale + block.channel, block.count), z,
                    SK_NAME(load_lanes)(e->shift + block.channel, block.count));
       }
-      if (mask) mask[block.position] = SK_BITS((z <= 1.0f) & (z >= -1.0f)) & used;
+      if (mask) mask[block.position] = SK_BITS((z <= e->edge) & (z >= -e->edge)) & used;
       for (uint32_t m = 0; m < e->planes; ++m) {
         const sk_i32 positive = z >= 0.0f;
         codes[m * e->plane_stride + block.position] = SK_BITS(positive) & used;

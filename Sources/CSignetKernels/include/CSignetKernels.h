@@ -186,7 +186,8 @@ typedef struct sk_encode {
   uint16_t *output;       ///< [row][pixel_stride halves]
   uint32_t pixel_stride;
   uint32_t plane_stride;
-  uint16_t *_Nullable mask;  ///< bits of |z| <= 1, [row][plane_stride halves], or null
+  uint16_t *_Nullable mask;  ///< bits of |z| <= edge, [row][plane_stride halves], or null
+  float edge;
 } sk_encode;
 
 /// Max-pool of levels, followed by the code of what is left.

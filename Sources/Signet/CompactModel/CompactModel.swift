@@ -5,8 +5,8 @@
 /// The file is a valid safetensors file: weights as packed bits, thresholds as integers, and everything that describes
 /// them (operators, preprocessing, class names) as JSON in `__metadata__`.
 public struct CompactModel: Sendable {
-  /// The format version that this build writes; it reads versions up to this one.
-  public static let formatVersion = 1
+  /// The newest format version that this build reads and writes; a file has the oldest one that holds all it needs.
+  public static let formatVersion = 2
 
   /// The network's name, for instance `nin-small`.
   public let network: String

@@ -59,7 +59,7 @@ package struct CompactModelBuilder {
     var writer = writer
     writer.metadata = [
       "format": CompactModel.format,
-      "format_version": String(CompactModel.formatVersion),
+      "format_version": String(operators.map(\.formatVersion).max() ?? 1),
       "network": network,
       "method": method,
       "preprocessing": try text(preprocessing),

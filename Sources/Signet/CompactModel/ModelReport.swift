@@ -39,7 +39,7 @@ package struct ModelReport: Sendable {
       let depth: (Window, Int) -> Int = { $0.taps * node.input.shape.channels / $1 }
       switch node.operation {
       case .convolution(_, _, let weight, _):
-        (weights, bits) = (weight.count, 32)
+        (weights, bits) = (weight.count, node.kind == .binaryWeightConvolution ? 1 : 32)
       case .pixelConvolution(_, _, let weight):
         (weights, bits) = (weight.count, 8)
       case .binaryConvolution(let window, let groups, _):

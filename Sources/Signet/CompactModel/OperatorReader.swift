@@ -21,6 +21,7 @@ struct OperatorReader {
     case .convolution: return try convolution()
     case .pixelConvolution: return try pixelConvolution()
     case .binaryConvolution: return try binaryConvolution()
+    case .binaryWeightConvolution: return try binaryWeightConvolution()
     case .prelu, .relu:
       try requireReals()
       let slope =
@@ -43,6 +44,9 @@ struct OperatorReader {
     case .scale:
       try requireReals()
       return (.scale(try finite("factor", [1])[0]), reals(shape))
+    case .channelScale:
+      try requireReals()
+      return (.channelScale(try finite("factor", [shape.channels])), reals(shape))
     }
   }
 
@@ -148,12 +152,12 @@ struct OperatorReader {
   }
 
   private func binaryConvolution() throws -> (Program.Operation, Program.Flow) {
-    guard case .codes(_, let planeWeights, let unit) = input else {
+    guard case .codes(_, let planeWeights, let unit, let isUnipolar) = input else {
       throw failure("it reads bits, but \(flowing) flow in")
     }
     let (window, filters, groups, output) = try convolutionSizes()
     let (depth, overflow) = window.taps.multipliedReportingOverflow(by: shape.channels / groups)
-    let sum = planeWeights.reduce(0) { $0 + Int($1) }
+    let sum = planeWeights.reduce(0) { $0 + Int($1) } * (isUnipolar ? 2 : 1)
     // Accumulators must be exact as floats.
     guard !overflow, depth < 1 << 24, depth * sum < 1 << 24 else {
       throw failure("\(depth) products of weight \(sum) exceed 2²⁴")
@@ -169,19 +173,43 @@ struct OperatorReader {
     )
   }
 
+  /// Bits of weights on reals, spelled out; `scale` is the magnitude of each filter's weights, or of all.
+  private func binaryWeightConvolution() throws -> (Program.Operation, Program.Flow) {
+    try requireReals()
+    let (window, filters, groups, output) = try convolutionSizes()
+    let (depth, overflow) = window.taps.multipliedReportingOverflow(by: shape.channels / groups)
+    guard !overflow, depth < 1 << 24 else { throw failure("\(window.taps) pixels of a window are too many") }
+    let bits = try tensors.words("\(entry.name).weight", shape: [(filters * depth + 31) / 32])
+    let stored = tensors.tensors["\(entry.name).scale"]
+    let scale = try stored.map { try finite("scale", $0.shape == [1] ? [1] : [filters]) } ?? [1]
+    // Memory is counted before it is taken: a bit becomes a float twice.
+    guard filters * depth <= ModelLimits.footprint / 8 else { throw failure("it takes the model past 8 GiB") }
+    let weight = (0..<filters * depth).map { index -> Float in
+      let magnitude = scale[scale.count == 1 ? 0 : index / depth]
+      return bits[index / 32] >> UInt32(index % 32) & 1 == 1 ? magnitude : -magnitude
+    }
+    return (
+      .convolution(window, groups: groups, weight: weight, bias: Array(repeating: 0, count: filters)),
+      reals(output)
+    )
+  }
+
   private func maxPool() throws -> (Program.Operation, Program.Flow) {
     let window = try window(rounding: .up)
     let output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: shape.channels)
     switch input {
     case .pixels: throw failure("it reads reals or bits, but bytes flow in")
     case .reals: return (.maxPool(window), reals(output))
-    case .codes(_, let planeWeights, let unit):
+    case .codes(_, let planeWeights, let unit, let isUnipolar):
       guard case .threshold? = previous else {
         throw failure("bits can be pooled right after a threshold only")
       }
       let words = try tensors.words("\(entry.name).inverted", shape: [(shape.channels + 31) / 32])
       let inverted = (0..<shape.channels).map { words[$0 / 32] >> UInt32($0 % 32) & 1 == 1 }
-      return (.codePool(window, inverted: inverted), .codes(output, planeWeights: planeWeights, unit: unit))
+      return (
+        .codePool(window, inverted: inverted),
+        .codes(output, planeWeights: planeWeights, unit: unit, isUnipolar: isUnipolar)
+      )
     }
   }
 
@@ -198,7 +226,8 @@ struct OperatorReader {
     let unit = Float(sign: .plus, exponent: -exponent, significand: 1)
     return (
       .binarize(betas: planes.map { Float($0) * unit }),
-      .codes(shape, planeWeights: planes.map(Int32.init), unit: unit)
+      .codes(
+        shape, planeWeights: planes.map(Int32.init), unit: unit, isUnipolar: entry.unipolar ?? false)
     )
   }
 
@@ -218,7 +247,7 @@ struct OperatorReader {
     }
     return (
       .threshold(low: Array(values[..<shape.channels]), high: Array(values[shape.channels...])),
-      .codes(shape, planeWeights: [1], unit: 1)
+      .codes(shape, planeWeights: [1], unit: 1, isUnipolar: entry.unipolar ?? false)
     )
   }
 }

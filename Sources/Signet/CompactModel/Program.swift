@@ -6,19 +6,20 @@ package struct Program: Sendable {
   package enum Flow: Hashable, Sendable {
     /// Reals; `unit` is set where they are whole multiples of it, at most `bound` of them: accumulators.
     case reals(FeatureShape, unit: Float?, bound: Int32)
-    /// Codes of planes with these weights, and the value of one unit.
-    case codes(FeatureShape, planeWeights: [Int32], unit: Float)
+    /// Codes of planes with these weights, and the value of one unit; unipolar ones count from their lowest level.
+    case codes(FeatureShape, planeWeights: [Int32], unit: Float, isUnipolar: Bool)
     /// The image as bytes, with the byte that stands for 0 in each channel.
     case pixels(FeatureShape, zero: [UInt8])
 
     package var shape: FeatureShape {
       switch self {
-      case .reals(let shape, _, _), .codes(let shape, _, _), .pixels(let shape, _): shape
+      case .reals(let shape, _, _), .codes(let shape, _, _, _), .pixels(let shape, _): shape
       }
     }
   }
 
   package enum Operation: Sendable {
+    /// Weights `[filters, kh, kw, C/groups]`; those of one bit are spelled out as ±α.
     case convolution(Window, groups: Int, weight: [Float], bias: [Float])
     /// Weight bits, dense: bit ((filter·taps + tap)·C/groups + channel).
     case binaryConvolution(Window, groups: Int, bits: [UInt32])
@@ -34,6 +35,7 @@ package struct Program: Sendable {
     case binarize(betas: [Float])
     case threshold(low: [Int32], high: [Int32])
     case scale(Float)
+    case channelScale([Float])
   }
 
   package struct Node: Sendable {
@@ -49,6 +51,7 @@ package struct Program: Sendable {
     /// Whether it is a convolution, of whatever.
     package var isConvolution: Bool {
       kind == .convolution || kind == .pixelConvolution || kind == .binaryConvolution
+        || kind == .binaryWeightConvolution
     }
   }
 

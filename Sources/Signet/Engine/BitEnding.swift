@@ -2,7 +2,7 @@
 
 /// What lies between the accumulators of a convolution on integers and the next bits, as one function of an integer.
 ///
-/// `threshold (max_pool)` or `(affine) (prelu) (max_pool) (affine) binarize` become intervals of accumulators.
+/// `threshold (max_pool)` or `(scale or affine) (prelu) (max_pool) (affine) binarize` become intervals of accumulators.
 struct BitEnding {
   /// The last operator that was taken in.
   let index: Int
@@ -27,8 +27,14 @@ struct BitEnding {
       return
     }
     var (units, offsets) = (ones.map { $0 * unit }, zeros)
-    // In units of 1 the affine's own product is exact; else its scale times the unit might not be.
-    if unit == 1, let value = operators.affine() { (units, offsets) = value }
+    if let factor = operators.scale(channels: shape.channels) {
+      // The unit is a power of two: factors that it does not round away can be taken with it.
+      units = factor.map { $0 * unit }
+      guard zip(units, factor).allSatisfy({ $0 / unit == $1 && ($0.isNormal || $0 == 0) }) else { return nil }
+    } else if unit == 1, let value = operators.affine() {
+      // In units of 1 the affine's own product is exact; else its scale times the unit might not be.
+      (units, offsets) = value
+    }
     let slope = operators.activation() ?? ones
     let pool = operators.maxPool()
     let (scale, shift) = operators.affine() ?? (ones, zeros)

@@ -77,7 +77,8 @@ package struct Interpreter {
           return Float(sum)
         })
     case (.binaryConvolution(let window, let groups, let bits), .codes(let x)):
-      guard case .codes(_, let planeWeights, let unit) = node.input else { return value }
+      guard case .codes(_, let planeWeights, let unit, let isUnipolar) = node.input else { return value }
+      let lowest = isUnipolar ? planeWeights.reduce(0, +) : 0
       let filters = node.output.shape.channels
       let depth = shape.channels / groups
       return .reals(
@@ -89,7 +90,7 @@ package struct Interpreter {
             for c in 0..<depth {
               let bit = (filter * window.taps + tap) * depth + c
               let positive = bits[bit / 32] >> UInt32(bit % 32) & 1 == 1
-              let activation = decoded(x[pixel * shape.channels + first + c], planeWeights)
+              let activation = lowest + decoded(x[pixel * shape.channels + first + c], planeWeights)
               sum += positive ? activation : -activation
             }
           }
@@ -140,6 +141,8 @@ package struct Interpreter {
         })
     case (.scale(let factor), .reals(let x)):
       return .reals(x.map { $0 * factor })
+    case (.channelScale(let factor), .reals(let x)):
+      return .reals(x.enumerated().map { $1 * factor[$0 % shape.channels] })
     default:
       // A program's flows are checked when it is made.
       return value

@@ -30,9 +30,10 @@ extension Program.Node {
     case .pixelConvolution(let window, let groups, _):
       return (.byte, output.shape.count * window.taps * (input.shape.channels / groups))
     case .binaryConvolution(let window, let groups, _):
-      guard case .codes(_, let planes, _) = input else { return nil }
+      guard case .codes(_, let planes, _, _) = input else { return nil }
       return (.binary, output.shape.count * window.taps * (input.shape.channels / groups) * planes.count)
-    case .activation, .maxPool, .codePool, .averagePool, .affine, .binarize, .threshold, .scale:
+    case .activation, .maxPool, .codePool, .averagePool, .affine, .binarize, .threshold, .scale,
+      .channelScale:
       return nil
     }
   }

@@ -19,6 +19,19 @@ struct OperatorCursor {
     return (scale, shift)
   }
 
+  /// The factors of a scale, one a channel.
+  mutating func scale(channels: Int) -> [Float]? {
+    switch next {
+    case .scale(let factor)?:
+      index += 1
+      return Array(repeating: factor, count: channels)
+    case .channelScale(let factor)?:
+      index += 1
+      return factor
+    default: return nil
+    }
+  }
+
   mutating func activation() -> [Float]? {
     guard case .activation(let slope)? = next else { return nil }
     index += 1

@@ -14,7 +14,7 @@ package struct Plan: Sendable {
 
   /// Compiles a checked program for one instruction set.
   ///
-  /// A convolution on integers with `threshold (max_pool)` or `(affine) (prelu) (max_pool) (affine) binarize`,
+  /// A convolution on integers with `threshold (max_pool)` or `(scale or affine) (prelu) (max_pool) (affine) binarize`,
   /// `pixel_convolution (affine) (prelu)`, `convolution (prelu)` and `(affine) binarize` become one step each, and a
   /// second one for the pool. The first affine is taken in where sums are in units of 1.
   package init(_ program: Program, kernels: sk_kernels) {

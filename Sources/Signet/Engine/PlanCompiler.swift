@@ -48,7 +48,12 @@ struct PlanCompiler {
           AveragePoolStep(
             name: node.name, pixels: node.input.shape.pixels, channels: node.input.shape.channels))
       case .scale(let factor):
-        steps.append(ScaleStep(name: node.name, count: node.input.shape.count, factor: factor))
+        steps.append(
+          ScaleStep(
+            name: node.name, pixels: node.input.shape.pixels,
+            factor: Array(repeating: factor, count: node.input.shape.channels)))
+      case .channelScale(let factor):
+        steps.append(ScaleStep(name: node.name, pixels: node.input.shape.pixels, factor: factor))
       case .threshold, .codePool:
         // Both follow a convolution on integers, which takes them in; the reader lets them stand nowhere else.
         break
@@ -177,7 +182,7 @@ struct PlanCompiler {
   private mutating func compileBinaryConvolution(
     _ node: Program.Node, _ window: Window, _ groups: Int, _ bits: [UInt32]
   ) {
-    guard case .codes(let shape, let planeWeights, let unit) = node.input else { return }
+    guard case .codes(let shape, let planeWeights, let unit, let isUnipolar) = node.input else { return }
     let filters = node.output.shape.channels
     let words = BitTensor.unpacked(
       bits, filters: filters, taps: window.taps, channels: shape.channels / groups)
@@ -185,7 +190,7 @@ struct PlanCompiler {
       PackedConvolution(
         window: window, filters: filters, groups: groups, planeWeights: planeWeights, words: words,
         parts: parts,
-        inputChannels: shape.channels, kernels: kernels)
+        inputChannels: shape.channels, isUnipolar: isUnipolar, kernels: kernels)
     }
     guard let ending = BitEnding(nodes, behind: next) else {
       steps.append(

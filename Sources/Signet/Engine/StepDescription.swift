@@ -46,7 +46,7 @@ package struct StepDescription: Sendable {
     output = nodes.last?.output.shape ?? input
     let working = nodes.first { $0.multiplyAdds != nil }
     multiplyAdds = working?.multiplyAdds
-    if multiplyAdds?.kind == .binary, case .codes(_, let planes, _)? = working?.input {
+    if multiplyAdds?.kind == .binary, case .codes(_, let planes, _, _)? = working?.input {
       binarizations = planes.count
     } else {
       binarizations = nil

@@ -9,15 +9,18 @@ package struct BitEncoder: Sendable {
   package var scale: [Float]
   package var shift: [Float]
   package var betas: [Float]
+  /// The mask has the bits of |z| ≤ edge.
+  package var edge: Float
 
-  package init(layout: CodeLayout, scale: [Float], shift: [Float], betas: [Float]) {
+  package init(layout: CodeLayout, scale: [Float], shift: [Float], betas: [Float], edge: Float = 1) {
     self.layout = layout
     self.scale = scale
     self.shift = shift
     self.betas = betas
+    self.edge = edge
   }
 
-  /// Encodes `rows` pixels; `mask` receives the bits of |z| ≤ 1 in one plane.
+  /// Encodes `rows` pixels; `mask` receives the bits of |z| ≤ ``edge`` in one plane.
   package func run(
     _ reals: UnsafePointer<Float>, rows: Int, to codes: UnsafeMutablePointer<UInt32>,
     mask: UnsafeMutablePointer<UInt32>?, on crew: Crew
@@ -44,7 +47,7 @@ package struct BitEncoder: Sendable {
               betas: beta, planes: UInt32(betas.count), blocks: blockTable, block_count: UInt32(blocks.count),
               output: UnsafeMutableRawPointer(codes).assumingMemoryBound(to: UInt16.self),
               pixel_stride: halves * UInt32(betas.count), plane_stride: halves,
-              mask: mask.map { UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt16.self) })
+              mask: mask.map { UnsafeMutableRawPointer($0).assumingMemoryBound(to: UInt16.self) }, edge: edge)
             withUnsafePointer(to: call) { call in
               crew.pool.runRanges(rows, grain: 64) { range, _ in
                 crew.kernels.encode(call, range.lowerBound, range.upperBound)

@@ -7,6 +7,12 @@ struct BorderClasses {
   /// The taps inside the image, for each class.
   var inside: [Range<Int>] = []
 
+  /// One class for all positions, as if none lay at a border.
+  init(withoutBorder out: Int, kernel: Int) {
+    classOf = Array(repeating: 0, count: out)
+    inside = [0..<kernel]
+  }
+
   init(size: Int, out: Int, kernel: Int, stride: Int, pad: Int) {
     for position in 0..<out {
       let start = position * stride - pad

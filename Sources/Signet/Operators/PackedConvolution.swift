@@ -5,6 +5,8 @@ package import CSignetKernels
 /// A binary convolution laid out for the kernels: panels of weight bits, border corrections, output blocks.
 ///
 /// `acc = Σ_m n_m (H_m ⊛ sign W)`, with planes `H_m` of ±1, integer plane weights `n_m`, and zero padding that contributes 0.
+/// Unipolar activations count from their lowest level, `acc = Σ_m n_m ((H_m + 1) ⊛ sign W)`: padding is that level, so that it
+/// contributes 0 where it is read as planes of −1, and all positions share one constant a filter, `Σ n_m · Σ sign W`.
 /// - Shapes: input `[N, H, W]` pixels of `planes × layout.words` words; output `[N, H', W']` pixels of `filters` channels.
 package struct PackedConvolution: Sendable {
   package let window: Window
@@ -12,6 +14,7 @@ package struct PackedConvolution: Sendable {
   package let groups: Int
   package let input: CodeLayout
   package let planeWeights: [Int32]
+  package let isUnipolar: Bool
   private let parts: [ConvolutionBlocks]
   private let panels: [AlignedBuffer<UInt32>]
   private let bases: [AlignedBuffer<Int32>]
@@ -53,23 +56,30 @@ package struct PackedConvolution: Sendable {
   package init(
     window: Window, filters: Int, groups: Int, planeWeights: [Int32], words: [UInt32],
     parts: [ConvolutionBlocks],
-    inputChannels: Int, kernels: sk_kernels
+    inputChannels: Int, isUnipolar: Bool = false, kernels: sk_kernels
   ) {
     self.window = window
     self.filters = filters
     self.groups = groups
     self.planeWeights = planeWeights
+    self.isUnipolar = isUnipolar
     self.parts = parts
     self.kernels = kernels
     input = CodeLayout(channels: inputChannels, groups: groups)
     zeros = AlignedBuffer(count: window.kernelWidth * input.words * planeWeights.count)
     blockTables = parts.map { AlignedBuffer($0.blocks) }
-    let rows = BorderClasses(
-      size: window.inHeight, out: window.outHeight, kernel: window.kernelHeight,
-      stride: window.strideHeight, pad: window.padTop)
-    let columns = BorderClasses(
-      size: window.inWidth, out: window.outWidth, kernel: window.kernelWidth,
-      stride: window.strideWidth, pad: window.padLeft)
+    let rows =
+      isUnipolar
+      ? BorderClasses(withoutBorder: window.outHeight, kernel: window.kernelHeight)
+      : BorderClasses(
+        size: window.inHeight, out: window.outHeight, kernel: window.kernelHeight,
+        stride: window.strideHeight, pad: window.padTop)
+    let columns =
+      isUnipolar
+      ? BorderClasses(withoutBorder: window.outWidth, kernel: window.kernelWidth)
+      : BorderClasses(
+        size: window.inWidth, out: window.outWidth, kernel: window.kernelWidth,
+        stride: window.strideWidth, pad: window.padLeft)
     rowClasses = rows.classOf
     columnClasses = columns.classOf
     let perTap = input.groupWords
@@ -102,9 +112,10 @@ package struct PackedConvolution: Sendable {
       for y in rows.inside {
         for x in columns.inside {
           for lane in 0..<part.lanes {
-            var sum = Int32(y.count * x.count) * groupChannels
+            // Unipolar: K − 2s and the sum of the weights, 2·ones − K.
+            var sum = isUnipolar ? 0 : Int32(y.count * x.count) * groupChannels
             for ky in 0..<window.kernelHeight {
-              for kx in 0..<window.kernelWidth where !(y.contains(ky) && x.contains(kx)) {
+              for kx in 0..<window.kernelWidth where isUnipolar || !(y.contains(ky) && x.contains(kx)) {
                 sum += 2 * ones[(ky * window.kernelWidth + kx) * part.lanes + lane]
               }
             }
@@ -121,7 +132,7 @@ package struct PackedConvolution: Sendable {
 
   /// The largest magnitude that an accumulator can have.
   package var bound: Int32 {
-    Int32(window.taps * input.groupChannels) * planeWeights.reduce(0, +)
+    Int32(window.taps * input.groupChannels) * planeWeights.reduce(0, +) * (isUnipolar ? 2 : 1)
   }
 
   /// Intervals of accumulators as intervals of popcounts: `acc = base − 2s`, so each border class has its own.

@@ -117,15 +117,29 @@ struct AveragePoolStep: PlanStep {
   }
 }
 
-/// Multiplication by one number: the scale layer.
+/// Multiplication by one number a channel: a scale layer, or the magnitudes of a layer's weights.
 struct ScaleStep: PlanStep {
   let name: String
-  let count: Int
-  let factor: Float
+  let pixels: Int
+  let factor: [Float]
+  /// −0 added to a product leaves it as it is, zeros of both signs too.
+  private let nothing: [Float]
 
-  var outputBytes: Int { count * 4 }
+  var outputBytes: Int { pixels * factor.count * 4 }
+
+  init(name: String, pixels: Int, factor: [Float]) {
+    self.name = name
+    self.pixels = pixels
+    self.factor = factor
+    nothing = Array(repeating: -0.0, count: factor.count)
+  }
 
   func run(_ memory: StepMemory, images: Int, on crew: Crew) {
-    for index in 0..<images * count { memory.outputReals[index] = memory.reals[index] * factor }
+    let (input, output, channels) = (memory.reals, memory.outputReals, factor.count)
+    crew.pool.runRanges(images * pixels, grain: 64) { range, _ in
+      crew.kernels.affine(
+        input + range.lowerBound * channels, factor, nothing, output + range.lowerBound * channels,
+        range.count, channels)
+    }
   }
 }
