@@ -84,13 +84,13 @@ struct InspectCommand: ParsableCommand {
   private func show(_ result: Result) {
     print("\(result.network) by \(result.method)")
     print(
-      "operator".padded(22, right: false) + "kind".padded(20, right: false) + "output".padded(14)
+      "operator".padded(22, right: false) + "kind".padded(27, right: false) + "output".padded(14)
         + "weights".padded(11)
         + "bits".padded(5) + "bytes".padded(11) + "binary MAC".padded(14) + "float MAC".padded(13)
         + "byte MAC".padded(13))
     for layer in result.layers {
       print(
-        layer.name.padded(22, right: false) + layer.kind.padded(20, right: false)
+        layer.name.padded(22, right: false) + layer.kind.padded(27, right: false)
           + layer.output.map(String.init).joined(separator: "×").padded(14)
           + (layer.weights == 0 ? "" : String(layer.weights)).padded(11)
           + (layer.weights == 0 ? "" : String(layer.weightBits)).padded(5) + String(layer.bytes).padded(11)
@@ -98,7 +98,7 @@ struct InspectCommand: ParsableCommand {
           + (layer.floatMacs == 0 ? "" : String(layer.floatMacs)).padded(13)
           + (layer.byteMacs == 0 ? "" : String(layer.byteMacs)).padded(13))
     }
-    print("header".padded(42, right: false) + String(result.headerBytes).padded(41))
+    print("header".padded(49, right: false) + String(result.headerBytes).padded(41))
     print("file bytes       \(result.fileBytes)")
     print("float32 bytes    \(result.float32Bytes) (weights alone)")
     print("compression      \(String.fixed(result.compression, 2))×")

@@ -29,12 +29,29 @@ struct MethodOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "Planes of the activations (M), 1 to 4; \(Method.tang.binarizations) if not given.")
+    help:
+      "Planes of activations that are signs (M), 1 to 4; \(Method.tang.binarizations) if not given. With \(Self.names { $0.binarizations > 0 })."
+  )
   var binarizations: Int?
 
   @Option(
+    parsing: .unconditional,
     help:
-      "What follows a convolution: \(Method.Activation.allCases.map(\.rawValue).joined(separator: " or ")).")
+      "Bits of activations that are numbers from 0 to 1, 1 to 4; \(Method.dorefa.activationBits ?? 0) if not given. With \(Self.names { $0.activationBits != nil })."
+  )
+  var activationBits: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help:
+      "Round the gradients of layers with binarized activations to this many bits, 1 to 8, with noise; not rounded so if not given. With \(Self.names(where: \.binarizesActivations))."
+  )
+  var gradientBits: Int?
+
+  @Option(
+    help:
+      "The function that goes with a convolution: \(Method.Activation.allCases.map(\.rawValue).joined(separator: ", "))."
+  )
   var activation: Method.Activation?
 
   @Option(
@@ -53,18 +70,41 @@ struct MethodOptions: ParsableArguments {
     if let binarizations, !(1...4).contains(binarizations) {
       throw ValidationError("--binarizations \(binarizations): give a number from 1 to 4")
     }
+    if let activationBits, !(1...4).contains(activationBits) {
+      throw ValidationError("--activation-bits \(activationBits): give a number from 1 to 4")
+    }
+    if let gradientBits, !(1...8).contains(gradientBits) {
+      throw ValidationError("--gradient-bits \(gradientBits): give a number from 1 to 8")
+    }
+  }
+
+  /// The methods that an option goes with, for its help.
+  private static func names(where isFitting: (Method) -> Bool) -> String {
+    Method.all.filter(isFitting).map(\.name).joined(separator: ", ")
   }
 
   /// The method with the options that were given.
   func applied(to base: Method) throws -> Method {
     var result = base
     if let binarizations {
-      guard base.isBinary else {
+      guard base.binarizations > 0 else {
         throw TrainingError(
-          .badOption, "--binarizations goes with a binary method, not with \(base.name); leave it out")
+          .badOption,
+          "--binarizations goes with a method whose activations are signs, not with \(base.name); leave it out"
+            + (base.activationBits == nil ? "" : ", or use --activation-bits"))
       }
       result.binarizations = binarizations
     }
+    if let activationBits {
+      guard base.activationBits != nil else {
+        throw TrainingError(
+          .badOption,
+          "--activation-bits goes with \(Self.names { $0.activationBits != nil }), not with \(base.name); leave it out"
+            + (base.binarizations == 0 ? "" : ", or use --binarizations"))
+      }
+      result.activationBits = activationBits
+    }
+    if let gradientBits { result.gradientBits = gradientBits }
     if let activation { result.activation = activation }
     for (option, isGiven) in [
       ("--last-layer binary", lastLayer == .binary), ("--scale-layer on", scaleLayer == .on),
@@ -117,6 +157,7 @@ struct NetworkOptions: ParsableArguments {
     let given = [
       ("--width", width.width != nil),
       ("--method", method.method != nil), ("--binarizations", method.binarizations != nil),
+      ("--activation-bits", method.activationBits != nil), ("--gradient-bits", method.gradientBits != nil),
       ("--activation", method.activation != nil), ("--last-layer", method.lastLayer != nil),
       ("--scale-layer", method.scaleLayer != nil), ("--first-layer", method.firstLayer != nil),
       ("--input", input != nil), ("--classes", classes != nil),

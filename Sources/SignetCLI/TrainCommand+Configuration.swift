@@ -72,11 +72,12 @@ extension TrainCommand {
 
   /// Each option that was given must be the run's own.
   private func checkOptions(against stored: RunConfiguration) throws {
-    func check<Value: Equatable>(_ option: String, _ given: Value?, _ own: Value) throws {
+    func check<Value: Equatable>(_ option: String, _ given: Value?, _ own: Value?) throws {
       guard let given, given != own else { return }
+      let started = own.map { "with \($0)" } ?? "without it"
       throw TrainingError(
         .badRun,
-        "\(output): \(option) is \(given), but the run was started with \(own); leave the option out, or start a new run"
+        "\(output): \(option) is \(given), but the run was started \(started); leave the option out, or start a new run"
       )
     }
     try check("--data", data.data, stored.data)
@@ -91,6 +92,8 @@ extension TrainCommand {
     let method = stored.method
     try check("--method", self.method.method, method.name)
     try check("--binarizations", self.method.binarizations, method.binarizations)
+    try check("--activation-bits", self.method.activationBits, method.activationBits)
+    try check("--gradient-bits", self.method.gradientBits, method.gradientBits)
     try check("--activation", self.method.activation, method.activation)
     try check("--last-layer", self.method.lastLayer, method.lastLayer)
     try check("--first-layer", self.method.firstLayer, method.firstLayer ?? .float32)

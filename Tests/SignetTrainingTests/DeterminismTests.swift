@@ -31,7 +31,11 @@ import Testing
     (full.lastLayer, full.activation) = (.full, .relu)
     var (bytes, twoOfBytes) = (Method.tang, two)
     (bytes.firstLayer, twoOfBytes.firstLayer) = (.int8, .int8)
-    return [.tang, two, full, .fullPrecision, bytes, twoOfBytes]
+    var rounded = Method.dorefa
+    rounded.gradientBits = 6
+    return [
+      .tang, two, full, .fullPrecision, bytes, twoOfBytes, .binaryConnect, .bnn, .bwn, .xnor, rounded,
+    ]
   }
 
   static func checkpoint(

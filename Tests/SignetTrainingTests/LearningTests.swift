@@ -36,7 +36,11 @@ struct Stripes {
       .maxPool(2, stride: 2), .convolution("conv3", nil, kernel: 3, padding: 1), .averagePool,
     ])
 
-  @Test(arguments: [MethodVariant.tang1, .tang2, .lastFull, .fullPrecision])
+  @Test(
+    arguments: [
+      MethodVariant.tang1, .tang2, .lastFull, .fullPrecision, .binaryConnect, .bnn, .bwn, .xnor, .xnorPlanes,
+      .dorefa1, .dorefa2, .dorefaBinary,
+    ])
   func learnsStripes(variant: MethodVariant) throws {
     var method = variant.method
     (method.learningRate, method.schedule) = (0.01, .cosine)

@@ -15,7 +15,10 @@ import Testing
   }
 
   @Test(
-    arguments: [MethodVariant.tang1, .tang2, .lastFull, .noScale, .fullPrecision],
+    arguments: [
+      MethodVariant.tang1, .tang2, .lastFull, .noScale, .fullPrecision, .binaryConnect, .bnn, .bwn, .xnor,
+      .dorefa2,
+    ],
     [Float.nan, .infinity, -.infinity])
   func badInput(variant: MethodVariant, value: Float) throws {
     let context = try makeContext()

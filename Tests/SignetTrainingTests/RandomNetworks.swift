@@ -45,6 +45,11 @@ struct RandomNetwork {
 enum MethodVariant: String, CaseIterable, Sendable {
   case tang1, tang2, tang3, tang4, relu, relu2, lastFull, lastFull2, noScale, fullPrecision
   case int8, int8Planes, int8Relu, int8Full
+  case binaryConnect, binaryConnectFull, bnn, bnnFull, bwn, bwnPrelu, xnor, xnorPlanes, xnorBinary
+  case dorefa1, dorefa2, dorefa3, dorefa4, dorefaBinary, int8Bnn, int8Xnor, int8Dorefa1, int8Dorefa2, int8Bwn
+
+  /// Whether layers between the first and the last read bits.
+  var readsBits: Bool { method.binarizesActivations }
 
   var method: Method {
     var method = Method.tang
@@ -68,7 +73,33 @@ enum MethodVariant: String, CaseIterable, Sendable {
     case .fullPrecision:
       method = .fullPrecision
       method.learningRate = 0.01
+    default: method = baseline
     }
+    return method
+  }
+
+  private var baseline: Method {
+    var method: Method
+    switch self {
+    case .binaryConnect, .binaryConnectFull: method = .binaryConnect
+    case .bnn, .bnnFull, .int8Bnn: method = .bnn
+    case .bwn, .bwnPrelu, .int8Bwn: method = .bwn
+    case .xnor, .xnorPlanes, .xnorBinary, .int8Xnor: method = .xnor
+    default: method = .dorefa
+    }
+    switch self {
+    case .binaryConnectFull, .bnnFull: method.lastLayer = .full
+    case .bwnPrelu: method.activation = .prelu
+    case .xnorPlanes: method.binarizations = 3
+    case .xnorBinary: (method.lastLayer, method.scaleLayer) = (.binary, true)
+    case .dorefa1, .int8Dorefa1: method.activationBits = 1
+    case .dorefa3: method.activationBits = 3
+    case .dorefa4: method.activationBits = 4
+    case .dorefaBinary: (method.lastLayer, method.gradientBits) = (.binary, 4)
+    default: break
+    }
+    if rawValue.hasPrefix("int8") { method.firstLayer = .int8 }
+    method.learningRate = 0.02
     return method
   }
 }

@@ -17,13 +17,14 @@ import Testing
     ])
 
   private func verification(
-    _ network: NetworkDescription = network, firstLayer: Method.FirstLayer? = nil,
+    _ network: NetworkDescription = network, method base: Method? = nil,
+    firstLayer: Method.FirstLayer? = nil,
     changing change: (inout Sequential) -> Void
   ) throws -> Verification {
     let input = FeatureShape(height: 7, width: 6, channels: 1)
     let context = try makeContext()
-    var method = Method.tang
-    method.binarizations = 2
+    var method = base ?? .tang
+    if base == nil { method.binarizations = 2 }
     method.firstLayer = firstLayer
     var trainer = try Trainer(
       makeConfiguration(network, input: input, classes: 3, method: method), stepsPerEpoch: 3)
@@ -55,6 +56,30 @@ import Testing
       #expect(verification.isExact)
       #expect(verification.rows.allSatisfy { $0.activations > 0 && $0.accumulators > 0 })
     }
+  }
+
+  /// Every method; those with real activations have no layers of bits to compare, but the same logits.
+  @Test(arguments: Method.all, Method.FirstLayer.allCases)
+  func everyMethodIsExact(method: Method, firstLayer: Method.FirstLayer) throws {
+    let verification = try verification(
+      method: method, firstLayer: firstLayer == .int8 ? .int8 : nil
+    ) { _ in }
+    #expect(verification.isExact)
+    let layers = method.binarizesActivations ? method.lastLayer == .binary ? ["b", "c"] : ["b"] : []
+    #expect(verification.rows.map(\.layer) == layers)
+    #expect(verification.rows.allSatisfy { $0.activations > 0 && $0.accumulators > 0 })
+  }
+
+  /// Other magnitudes of the weights are found in the accumulators of layers whose sums are compared.
+  @Test(arguments: [Method.xnor, .dorefa])
+  func otherMagnitudesAreRefused(method: Method) throws {
+    let verification = try verification(method: method) { network in
+      network.forEachParameter { name, parameter in
+        if name == "b.weight" { parameter.value.assign(parameter.value.array.map { $0 * 1.5 }) }
+      }
+    }
+    #expect(!verification.isExact)
+    #expect(!verification.isAcceptable)
   }
 
   /// The shift of BatchNorm moves thresholds: bits differ that are no ties.

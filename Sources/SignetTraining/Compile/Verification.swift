@@ -57,7 +57,8 @@ package struct Verification {
     let x = context.tensor(count, network.input, values: inputs)
     let (logits, _) = try network.forward(x, phase: .evaluation, on: context) { layer, input, output in
       guard var layer = layer as? BinaryConvolution else { return }
-      let saved = try layer.encode(input, phase: .evaluation, on: context)
+      var saved = try layer.encode(input, phase: .evaluation, on: context)
+      saved.magnitudes = layer.weights.magnitudes(of: layer.weight, on: context)
       traces.append(Trace(layer: layer, saved: saved, output: output))
     }
     var engineLogits = [Float](repeating: 0, count: logits.count)
@@ -109,8 +110,12 @@ package struct Verification {
     let integers = UnsafeMutableRawPointer(accumulators.words).assumingMemoryBound(to: Int32.self)
     packed.run(codes, images: images, to: .accumulators(integers), on: context.crew)
     let reals = trace.output.pointer + firstImage * trace.output.shape.count
-    let unit = trace.saved.levels.unit
-    for at in 0..<count where Float(integers[at]) * unit != reals[at] { rows[row].differentAccumulators += 1 }
+    let (unit, channels) = (trace.saved.levels.unit, trace.output.channels)
+    let factors = trace.layer.factors(magnitudes: trace.saved.magnitudes) ?? [1]
+    for at in 0..<count
+    where Float(integers[at]) * unit * factors[factors.count == 1 ? 0 : at % channels] != reals[at] {
+      rows[row].differentAccumulators += 1
+    }
     rows[row].accumulators += count
   }
 
@@ -138,7 +143,7 @@ extension Verification.Trace {
   /// Whether the residual whose sign differs is within rounding error of 0.
   func isTie(pixel: Int, plane: Int, channel: Int) -> Bool {
     let x = saved.x.pointer[pixel * saved.x.channels + channel]
-    let (product, shift) = (saved.affine.scale[channel] * x, saved.affine.shift[channel])
+    let (product, shift) = (saved.planes.scale[channel] * x, saved.planes.shift[channel])
     var residual = product + shift
     for beta in saved.levels.betas.prefix(plane) {
       residual = residual >= 0 ? residual - beta : residual + beta

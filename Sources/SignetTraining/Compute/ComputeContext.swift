@@ -62,6 +62,19 @@ package final class ComputeContext: Sendable {
     return tensor
   }
 
+  /// `y = factor[c]·x`, one factor a channel or one for all; `y` may be `x`.
+  package func scale(_ x: Tensor, by factors: [Float], into y: Tensor) {
+    let channels = x.channels
+    let own = factors.count == channels ? factors : Array(repeating: factors[0], count: channels)
+    // −0 added to a product leaves it as it is.
+    let nothing = [Float](repeating: -0.0, count: channels)
+    chunks(of: x.rows) { _, range in
+      let first = range.lowerBound * channels
+      crew.kernels.affine(x.pointer + first, own, nothing, y.pointer + first, range.count, channels)
+    }
+    withExtendedLifetime((x, y)) {}
+  }
+
   /// Runs `body` on fixed chunks of rows.
   package func chunks(of rows: Int, _ body: (_ chunk: Int, _ range: Range<Int>) -> Void) {
     let size = Self.chunkRows

@@ -6,11 +6,12 @@ package import Signet
 
 /// BatchNorm, binarized activations and a convolution with binary weights: the core of a binary block.
 ///
-/// - Forward: `z = BatchNorm(x)`, `ẑ` its binarization (``ResidualBinarizer``), `y = sign(W) ⊛ ẑ`; zero padding contributes 0.
-/// - Backward: `dW = dYᵀ P(ẑ)` (straight-through to the latent weights, which are clipped), `dẑ = dY sign(W)`,
-///   `dz = dẑ` where |z| ≤ 1 (``BinaryGradient``), and BatchNorm's gradient.
+/// - Forward: `z = BatchNorm(x)`, `ẑ` its binarization (``ResidualBinarizer``), `y = α·(sign(W) ⊛ ẑ)` with the magnitudes of
+///   ``WeightBinarizer``, if it has any; zero padding contributes 0.
+/// - Backward: `g = dYᵀ P(ẑ)`, from which the weight binarizer has dW; `dẑ = (α·dY) sign(W)`, `dz = dẑ` where |z| ≤ 1, or
+///   0 ≤ z ≤ 1 for k-bit activations (``BinaryGradient``), and BatchNorm's gradient. With gradient bits dY is quantised first.
 /// - In training the convolution runs on packed bits, in evaluation as a product of floats: the oracle of the engine.
-/// - Source: Tang, Hua, Wang 2017, algorithm 1.
+/// - Source: Tang, Hua, Wang 2017, algorithm 1; for other values of ``Method`` see there.
 package struct BinaryConvolution: Layer {
   package let name: String
   package let window: Window
@@ -20,21 +21,28 @@ package struct BinaryConvolution: Layer {
   package var norm: Normalization
   package var binarizer: ResidualBinarizer
   package var weight: Parameter
+  package let weights: WeightBinarizer
+  package let gradientBits: Int?
 
   package struct Saved: Sendable {
     package let x: Tensor
     package let affine: Normalization.Affine
+    /// What the planes were taken of: `fma(scale, x, shift)`.
+    package let planes: (scale: [Float], shift: [Float])
     package let levels: ResidualBinarizer.Levels
     /// Bits of the planes, `[pixel][plane][word]`.
     package let codes: Memory
-    /// Bits of |z| ≤ 1, `[pixel][word]`.
+    /// Bits of where the gradient passes, `[pixel][word]`.
     package let mask: Memory
     /// Signs of the weights in this pass, `[filter][tap][word]`; set by a forward pass of training.
     var signs: Memory?
+    /// The magnitudes of the weights in this pass.
+    package var magnitudes: [Float]?
   }
 
   package init(
-    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int, planes: Int, clip: Float,
+    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int,
+    binarizer: ResidualBinarizer, weights: WeightBinarizer = .sign, gradientBits: Int? = nil, clip: Float?,
     using random: inout SplitMix64
   ) {
     self.name = name
@@ -43,11 +51,23 @@ package struct BinaryConvolution: Layer {
     input = FeatureShape(height: window.inHeight, width: window.inWidth, channels: inputChannels)
     output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
     norm = Normalization(channels: inputChannels)
-    binarizer = ResidualBinarizer(planes: planes)
+    self.binarizer = binarizer
+    self.weights = weights
+    self.gradientBits = gradientBits
     weight = Parameter(
-      .latentBinary(clip: clip), glorot: window, filters: filters, depth: inputChannels / groups,
+      .latentBinary(clip: clip ?? .infinity), glorot: window, filters: filters, depth: inputChannels / groups,
       groups: groups,
       using: &random)
+  }
+
+  /// A layer of signs in `planes` planes, and weights without magnitudes.
+  package init(
+    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int, planes: Int, clip: Float,
+    using random: inout SplitMix64
+  ) {
+    self.init(
+      name: name, window: window, filters: filters, groups: groups, inputChannels: inputChannels,
+      binarizer: ResidualBinarizer(planes: planes), clip: clip, using: &random)
   }
 
   /// How the bits of the input lie.
@@ -57,16 +77,19 @@ package struct BinaryConvolution: Layer {
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Saved) {
     var saved = try encode(x, phase: phase, on: context)
+    saved.magnitudes = weights.magnitudes(of: weight, on: context)
+    let factors = factors(magnitudes: saved.magnitudes)
     guard phase == .training else {
       let y = context.tensor(x.images, output)
       multiply(saved, to: y, on: context)
+      if let factors { context.scale(y, by: factors, into: y) }
       return (y, saved)
     }
     let signs = signBits(on: context)
     let packed = packed(signs, saved.levels, on: context)
     saved.signs = signs
     // Accumulators of one plane mostly fit 16 bits; they are kept until the next layer's gradient.
-    let areShort = packed.planeWeights.count == 1 && packed.bound <= Int16.max
+    let areShort = packed.planeWeights.count == 1 && packed.bound <= Int16.max && factors == nil
     var y = context.tensor(x.images, output, areShort ? .int16 : .float32)
     y.gradientElement = context.precision.element
     packed.run(
@@ -74,7 +97,15 @@ package struct BinaryConvolution: Layer {
       to: areShort
         ? .shorts(y.raw.assumingMemoryBound(to: Int16.self)) : .reals(y.pointer, unit: saved.levels.unit),
       on: context.crew)
+    if let factors { context.scale(y, by: factors, into: y) }
     return (y, saved)
+  }
+
+  /// What accumulators in units of the levels are multiplied with, one a filter or one for all; nil for nothing.
+  package func factors(magnitudes: [Float]?) -> [Float]? {
+    guard binarizer.isUnipolar else { return magnitudes }
+    let step = binarizer.running.step
+    return (magnitudes ?? [1]).map { $0 * step }
   }
 
   /// Normalises and binarizes the input.
@@ -93,10 +124,12 @@ package struct BinaryConvolution: Layer {
     }
     let codes = context.memory.take(bytes: x.rows * levels.weights.count * layout.words * 4)
     let mask = context.memory.take(bytes: x.rows * layout.words * 4)
-    BitEncoder(layout: layout, scale: affine.scale, shift: affine.shift, betas: levels.betas).run(
-      values, rows: x.rows, to: codes.words, mask: mask.words, on: context.crew)
+    let planes = binarizer.stretched(affine)
+    BitEncoder(
+      layout: layout, scale: planes.scale, shift: planes.shift, betas: levels.betas, edge: binarizer.edge
+    ).run(values, rows: x.rows, to: codes.words, mask: mask.words, on: context.crew)
     withExtendedLifetime(x) {}
-    return Saved(x: x, affine: affine, levels: levels, codes: codes, mask: mask)
+    return Saved(x: x, affine: affine, planes: planes, levels: levels, codes: codes, mask: mask)
   }
 
   /// The signs of the latent weights as they are now, `[filter][tap][word]`.
@@ -119,7 +152,7 @@ package struct BinaryConvolution: Layer {
       window: window, filters: output.channels, groups: groups, planeWeights: levels.weights,
       words: Array(UnsafeBufferPointer(start: signs.words, count: words)),
       parts: ConvolutionBlocks.plain(filters: output.channels, groups: groups), inputChannels: input.channels,
-      kernels: context.crew.kernels)
+      isUnipolar: levels.isUnipolar, kernels: context.crew.kernels)
   }
 
   /// `sign(W)` as ±1, `[filters, taps, C/groups]`.
@@ -132,8 +165,13 @@ package struct BinaryConvolution: Layer {
     return signs
   }
 
-  private func patches(_ saved: Saved, betas: UnsafePointer<Float>) -> sk_patches {
+  private func patches(_ saved: Saved, decoded: Memory?, betas: UnsafePointer<Float>) -> sk_patches {
     let planes = saved.levels.weights.count
+    if let decoded {
+      return sk_patches(
+        window: window.cValue, reals: decoded.floats, bits: nil, pixel_stride: UInt32(input.channels),
+        plane_words: 0, planes: 0, channels: UInt32(input.channels / groups), betas: nil)
+    }
     return sk_patches(
       window: window.cValue, reals: nil, bits: saved.codes.words, pixel_stride: UInt32(layout.words * planes),
       plane_words: UInt32(layout.words), planes: UInt32(planes), channels: UInt32(input.channels / groups),
@@ -146,11 +184,15 @@ package struct BinaryConvolution: Layer {
     let signs = signs(on: context)
     defer { signs.keep() }
     let (filters, depth) = (output.channels / groups, window.taps * input.channels / groups)
+    // A tap outside the image counts 0, which no bit of a unipolar plane does not: its values are spelled out.
+    let decoded = saved.levels.isUnipolar ? decoded(saved, on: context) : nil
+    defer { decoded?.keep() }
     saved.levels.betas.withUnsafeBufferPointer { betas in
       guard let betas = betas.baseAddress else { return }
       for group in 0..<groups {
-        var source = patches(saved, betas: betas)
+        var source = patches(saved, decoded: decoded, betas: betas)
         source.bits = source.bits.map { $0 + group * layout.groupWords }
+        source.reals = source.reals.map { $0 + group * (input.channels / groups) }
         withUnsafePointer(to: &source) { source in
           context.chunks(of: y.rows) { _, range in
             let memory = context.memory.take(bytes: range.count * depth * 4)
@@ -168,11 +210,47 @@ package struct BinaryConvolution: Layer {
     }
   }
 
+  /// What unipolar codes stand for, counted in units of accumulators: `Σ n_m (H_m + 1)·2^−e`, `[pixel][channel]`.
+  private func decoded(_ saved: Saved, on context: ComputeContext) -> Memory {
+    let (levels, layout) = (saved.levels, layout)
+    let planes = levels.weights.count
+    let (rows, channels) = (saved.x.rows, input.channels)
+    let values = context.memory.take(bytes: rows * channels * 4)
+    let (target, codes) = (values.floats, saved.codes.words)
+    let steps = levels.betas.map { 2 * $0 }
+    context.crew.pool.runRanges(rows, grain: 64) { range, _ in
+      for row in range {
+        for channel in 0..<channels {
+          let (word, bit) = layout.position(of: channel)
+          var sum: Float = 0
+          for plane in 0..<planes
+          where codes[(row * planes + plane) * layout.words + word] >> UInt32(bit) & 1 == 1 {
+            sum += steps[plane]
+          }
+          target[row * channels + channel] = sum
+        }
+      }
+    }
+    return values
+  }
+
   package mutating func backward(
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient? {
     guard let signs = saved.signs else {
       preconditionFailure("\(name): a gradient of a forward pass that was no training")
+    }
+    var gradient = gradient
+    if let gradientBits {
+      gradient.tensor = GradientQuantizer(bits: gradientBits).run(
+        gradient.tensor, key: gradient.key, on: context)
+    }
+    let divisors = saved.magnitudes.map { $0.map(WeightBinarizer.divisible) }
+    if let divisors {
+      let dy = context.widened(gradient.tensor)
+      let scaled = context.tensor(dy.images, dy.shape)
+      context.scale(dy, by: divisors, into: scaled)
+      gradient.tensor = scaled
     }
     var product = BinaryGradient(
       window: window, groups: groups, input: input, filters: output.channels, layout: layout,
@@ -181,6 +259,7 @@ package struct BinaryConvolution: Layer {
     context.timed(.weightGradient, of: name) {
       product.weightGradient(into: weight.gradient.pointer, on: context)
     }
+    weights.passBack(weight, magnitudes: saved.magnitudes, divisors: divisors, on: context)
     // Bytes are copies: a rounded gradient, which is this layer's alone, gives its place to the next one.
     let place = context.precision == .int8 && gradient.tensor.element == .bfloat16
     let dz =
@@ -203,13 +282,15 @@ package struct BinaryConvolution: Layer {
 
   package mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {
     try norm.forEachStatistic(prefix: "norm.", body)
-    if binarizer.planes > 1 { try body("running_betas", &binarizer.runningBetas) }
+    if binarizer.measuresBetas { try body("running_betas", &binarizer.runningBetas) }
   }
 
   package func compile(into compiler: inout ModelCompiler) throws {
-    let running = norm.running
-    compiler.affine("\(name).norm", scale: running.scale, shift: running.shift)
+    let planes = binarizer.stretched(norm.running)
+    compiler.affine("\(name).norm", scale: planes.scale, shift: planes.shift)
     try compiler.binarize("\(name).input", levels: binarizer.running)
-    compiler.binaryConvolution(name, window: window, filters: output.channels, groups: groups, weight: weight)
+    compiler.binaryConvolution(
+      name, window: window, filters: output.channels, groups: groups, weight: weight,
+      factors: factors(magnitudes: weights.magnitudes(of: weight)))
   }
 }

@@ -6,7 +6,7 @@ import Signet
 /// The two products of a binary convolution's backward pass; in both, one operand is bits.
 ///
 /// With the binarized input `ẑ` and `dY [rows, filters]`: `dW[f, t, c] = Σ_rows dY·ẑ`, and
-/// `dẑ[p, c] = Σ_{t, f} dY·sign(W)`, zero where |z| > 1. Bits become ±1 operands panel by panel, and are never kept.
+/// `dẑ[p, c] = Σ_{t, f} dY·sign(W)`, zero where the mask has no bit. Bits become ±1 operands panel by panel, and are never kept.
 /// - In 8 bits `dY` is rounded at random, by row for `dẑ` and by filter for `dW`: each product's scale leaves its sum.
 /// - Every sum runs in one order, whatever the threads.
 struct BinaryGradient {
@@ -42,13 +42,10 @@ struct BinaryGradient {
     pixels = dy.images * input.pixels
     self.filters = filters / groups
     planes = levels.weights.count
-    let betas = levels.betas
-    self.levels = (0..<1 << planes).map { code in
-      betas.indices.reduce(0) { $0 + (code >> $1 & 1 == 1 ? betas[$1] : -betas[$1]) }
-    }
-    // A sum of levels is at most 63 steps of 8-bit operands; one plane is ±1 step.
-    let largest = betas.reduce(0, +)
-    offset = planes == 1 ? 1 : 63
+    self.levels = levels.values
+    // A sum of levels is at most 63 steps of 8-bit operands; one plane is ±1 step, k bits are 2^k − 1 of them.
+    let largest = levels.isUnipolar ? 1 : levels.betas.reduce(0, +)
+    offset = levels.isUnipolar ? Int32(1 << planes - 1) : planes == 1 ? 1 : 63
     quantum = largest / Float(offset)
     let own = self.filters
     parts = (0..<groups).map { group in

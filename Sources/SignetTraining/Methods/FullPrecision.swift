@@ -3,6 +3,6 @@
 extension Method {
   /// No binarization: the same blocks (BatchNorm, convolution, activation) with real weights and activations.
   package static let fullPrecision = Method(
-    name: "full-precision", binarizations: 0, activation: .prelu, lastLayer: .full, scaleLayer: false,
-    regularizer: .none, clip: 1, learningRate: 1e-3, schedule: .plateau)
+    name: "full-precision", weights: .real, order: .normFirst, activation: .prelu, lastLayer: .full, clip: 1,
+    learningRate: 1e-3)
 }

@@ -12,6 +12,8 @@ import Signet
 /// - Source: Tang, Hua, Wang 2017, multiple binarizations; rounding and running means are ours.
 package struct ResidualBinarizer: Sendable {
   package let planes: Int
+  /// Whether the planes are those of k-bit numbers in [0, 1]; see ``init(bits:)``.
+  package let isUnipolar: Bool
   /// Running means of the β; empty until the first batch, and always for M = 1.
   package var runningBetas: [Float] = []
 
@@ -19,6 +21,8 @@ package struct ResidualBinarizer: Sendable {
   package struct Levels: Hashable, Sendable {
     package var weights: [Int32]
     package var exponent: Int
+    /// Whether levels count from the lowest one: k-bit numbers in [0, 1].
+    package var isUnipolar = false
 
     package static let single = Levels(weights: [1], exponent: 0)
 
@@ -26,12 +30,23 @@ package struct ResidualBinarizer: Sendable {
     package var betas: [Float] { weights.map { Float($0) * unit } }
   }
 
-  package init(planes: Int) {
+  package init(planes: Int, isUnipolar: Bool = false) {
     self.planes = planes
+    self.isUnipolar = isUnipolar
+  }
+
+  /// Whether the β are measured: not those of a single plane, or of k-bit numbers.
+  package var measuresBetas: Bool { planes > 1 && !isUnipolar }
+
+  /// The largest sum of plane weights that a product may count, whatever the β.
+  package var largestWeight: Int {
+    if isUnipolar { return 2 * (1 << planes - 1) }
+    return planes > 1 ? planes * 256 : 1
   }
 
   /// The levels that inference uses.
   package var running: Levels {
+    if isUnipolar { return .unipolar(bits: planes) }
     guard planes > 1, let first = runningBetas.first else {
       return planes == 1 ? .single : Levels(weights: (0..<planes).map { 256 >> Int32($0) }, exponent: 8)
     }
@@ -46,7 +61,7 @@ package struct ResidualBinarizer: Sendable {
   ///
   /// `magnitude` gives the mean of |residual| after planes of the given β.
   mutating func levels(phase: Phase, magnitude: (_ betas: [Float]) -> Float) -> Levels {
-    guard planes > 1 else { return .single }
+    guard measuresBetas else { return running }
     guard phase == .training else { return running }
     var measured = [magnitude([])]
     var levels = Self.firstLevel(measured[0])

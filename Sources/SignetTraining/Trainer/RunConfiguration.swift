@@ -76,13 +76,14 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   package func initialNetwork() throws -> Sequential {
     let network = try Sequential(
       validated().layout(), method: method, seed: seed, preprocessing: preprocessing)
-    for case let layer as BinaryConvolution in network.layers where method.binarizations > 1 {
+    for case let layer as BinaryConvolution in network.layers {
       let depth = layer.weight.count / layer.output.channels
-      // Accumulators must be exact as floats; a plane's integer weight is about 256 at most.
-      guard depth * method.binarizations * 256 < 1 << 24 else {
+      // Accumulators must be exact as floats; a measured plane's integer weight is about 256 at most.
+      guard depth * layer.binarizer.largestWeight < 1 << 24 else {
+        let fewer = layer.binarizer.isUnipolar ? "activation bits" : "binarizations"
         throw TrainingError(
           .badOption,
-          "layer “\(layer.name)” sums \(depth) products in \(method.binarizations) planes, too many to stay exact; use fewer binarizations, groups or a pool before it"
+          "layer “\(layer.name)” sums \(depth) products in \(layer.binarizer.planes) planes, too many to stay exact; use fewer \(fewer), groups or a pool before it"
         )
       }
     }

@@ -46,20 +46,21 @@ package struct StepRecord {
 }
 
 extension BinaryConvolution {
-  /// The binarized input `Σ β_m H_m` as numbers, `[N, H, W, C]`.
+  /// The binarized input, `Σ β_m H_m` or k-bit numbers in [0, 1], `[N, H, W, C]`.
   fileprivate mutating func binarized(_ x: Tensor, on context: ComputeContext) throws -> [Float] {
     let saved = try encode(x, phase: .training, on: context)
-    let (betas, words, own) = (saved.levels.betas, layout.words, input.channels / groups)
+    let (levels, planes) = (saved.levels.values, saved.levels.weights.count)
+    let (words, own) = (layout.words, input.channels / groups)
     var values: [Float] = []
     values.reserveCapacity(x.rows * input.channels)
     for row in 0..<x.rows {
       for channel in 0..<input.channels {
         let (word, bit) = (channel / own * layout.groupWords + channel % own / 32, channel % own % 32)
         values.append(
-          betas.indices.reduce(0) { sum, plane in
-            let isPositive = saved.codes.words[(row * betas.count + plane) * words + word] >> bit & 1 == 1
-            return sum + (isPositive ? betas[plane] : -betas[plane])
-          })
+          levels[
+            (0..<planes).reduce(0) { code, plane in
+              code | Int(saved.codes.words[(row * planes + plane) * words + word] >> bit & 1) << plane
+            }])
       }
     }
     withExtendedLifetime(saved) {}

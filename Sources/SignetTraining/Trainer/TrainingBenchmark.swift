@@ -98,6 +98,7 @@ package struct TrainingBenchmark {
     }
     switch layer {
     case let layer as BinaryConvolution: return work(layer.window, layer.input, layer.groups)
+    case let layer as BinaryWeightConvolution: return work(layer.window, layer.input, layer.groups)
     case let layer as Convolution: return work(layer.window, layer.input, layer.groups)
     case let layer as QuantizedConvolution: return work(layer.window, layer.input, layer.groups)
     default: return (nil, nil)
