@@ -28,7 +28,8 @@ struct BadOptionTests {
       ["train", "--data", "idx:data", "--network", "net.yaml", "--output", "run", "--epochs", "1"],
       [
         "--epochs": numbers, "--batch-size": numbers + ["65537"], "--threads": numbers + ["1025"],
-        "--binarizations": numbers + ["5"], "--validation": ["-1", "nan", "inf", "half", Self.tooLarge],
+        "--binarizations": numbers + ["5"], "--activation-bits": numbers + ["5"],
+        "--gradient-bits": numbers + ["9"], "--validation": ["-1", "nan", "inf", "half", Self.tooLarge],
         "--seed": ["-1", "nan", "1.5", "x", Self.tooLarge],
         "--learning-rate": ["0", "-1", "nan", "-nan", "inf", "-inf", "1e99", "fast", ""],
         "--schedule": ["linear", ""],
@@ -63,6 +64,7 @@ struct BadOptionTests {
         command + ["--network", "mlp"],
         [
           "--classes": numbers + ["1", "1000001"], "--binarizations": numbers + ["5"],
+          "--activation-bits": numbers + ["5"], "--gradient-bits": numbers + ["9"],
           "--input": [
             "", "28", "28x28", "28x28x1x1", "0x28x1", "-1x28x1", "axbxc", "28x28x5",
             "99999999999999999999x1x1", "65537x28x1", "28x99999999x3",
@@ -101,7 +103,8 @@ struct BadOptionTests {
 
   /// What describes an untrained network means nothing beside a file.
   @Test(arguments: [
-    ("--method", "tang"), ("--binarizations", "2"), ("--activation", "prelu"), ("--last-layer", "binary"),
+    ("--method", "tang"), ("--binarizations", "2"), ("--activation-bits", "2"), ("--gradient-bits", "6"),
+    ("--activation", "prelu"), ("--last-layer", "binary"),
     ("--scale-layer", "on"), ("--first-layer", "int8"), ("--input", "28x28x1"), ("--classes", "10"),
     ("--width", "2"),
   ])
@@ -206,6 +209,20 @@ struct BadOptionTests {
     }
     try expectFailure(
       train + ["--data", "words:data", "--network", "mlp"], in: folder, says: ["`words:data`", "idx:DIR"])
+    // Options that a method has no use for.
+    for (method, options, words) in [
+      ("dorefa", ["--binarizations", "2"], ["--binarizations", "dorefa", "--activation-bits"]),
+      ("bwn", ["--binarizations", "2"], ["--binarizations", "bwn", "leave it out"]),
+      ("tang", ["--activation-bits", "2"], ["--activation-bits", "dorefa", "--binarizations"]),
+      ("bwn", ["--gradient-bits", "6"], ["--gradient-bits", "bwn", "leave it out"]),
+      ("bnn", ["--activation", "prelu"], ["--activation prelu", "bnn", "leave it out"]),
+      ("dorefa", ["--activation", "relu"], ["--activation relu", "dorefa", "leave it out"]),
+      ("bnn", ["--scale-layer", "on"], ["--scale-layer on", "bnn", "leave it out"]),
+      ("binaryconnect", ["--activation", "none"], ["--activation none", "binaryconnect", "relu"]),
+    ] {
+      try expectFailure(
+        ["inspect", "--network", "mlp", "--method", method] + options, in: folder, says: words)
+    }
     for command in ["inspect", "benchmark"] {
       try expectFailure(
         [command, "--network", "mlp", "--method", "magic"], in: folder,

@@ -15,11 +15,14 @@ struct CompactModelMutationTests {
 
   @Test(arguments: 0..<8)
   func editedModelsLoadOrThrow(chunk: Int) throws {
-    let samples = [try CompactModelSample.sample(), try CompactModelSample.pixelSample()]
+    let samples = [
+      try CompactModelSample.sample(), try CompactModelSample.pixelSample(),
+      try CompactModelSample.versionTwoSample(),
+    ]
     var (refused, ran) = (0, 0)
     for seed in UInt64(chunk * 1000)..<UInt64(chunk * 1000 + 1000) {
       var random = SplitMix64(seed: seed)
-      var sample = samples[seed % 4 == 0 ? 1 : 0]
+      var sample = samples[seed % 4 == 0 ? 1 : seed % 4 == 1 ? 2 : 0]
       for _ in 0...random.index(below: 3) { try Self.edit(&sample, &random) }
       do {
         let model = try CompactModel(bytes: sample.encoded(), path: "seed \(seed)")

@@ -52,6 +52,26 @@ struct CompactModelSample {
     return try CompactModelSample(archive: TensorArchive(bytes: maker.builder.encoded()))
   }
 
+  /// One-bit weights on reals, unipolar planes, and factors of channels: what needs format version 2.
+  static func versionTwoSample() throws -> CompactModelSample {
+    var maker = ModelMaker(seed: 79, height: 6, width: 6, channels: 2)
+    maker.convolution(6, kernel: (3, 3), padding: (1, 1))  // 0.conv
+    maker.relu()  // 1.relu
+    maker.binaryWeightConvolution(7, kernel: (3, 3), padding: (1, 1))  // 2.signs
+    maker.affine()  // 3.norm
+    maker.binarize(planes: [2, 1], exponent: 1, unipolar: true)  // 4.sign
+    maker.binaryConvolution(8, kernel: (3, 3), padding: (1, 1))  // 5.binary
+    maker.channelScale()  // 6.scales
+    maker.affine()  // 7.norm
+    maker.binarize(unipolar: true)  // 8.sign
+    maker.binaryConvolution(5, kernel: (2, 2), padding: (1, 1))  // 9.binary
+    maker.threshold(unipolar: true)  // 10.threshold
+    maker.maxPool(kernel: (2, 2), stride: (2, 2), codes: true)  // 11.pool
+    maker.binaryConvolution(4, kernel: (2, 2))  // 12.binary
+    maker.averagePool()  // 13.mean
+    return try CompactModelSample(archive: TensorArchive(bytes: maker.builder.encoded()))
+  }
+
   private init(archive: TensorArchive) {
     metadata = archive.metadata
     tensors = archive.tensors.mapValues { entry in

@@ -220,7 +220,7 @@ struct ModelMaker {
       words: values((filters * depth + 31) / 32) { UInt32(truncatingIfNeeded: $0.next()) })
     let magnitudes = [0, 1, filters][random.index(below: 3)]
     if magnitudes > 0 {
-      builder.add("\(name).scale", shape: [magnitudes], floats: values(magnitudes) { $0.uniform(0, 0.5) })
+      builder.add("\(name).magnitude", shape: [magnitudes], floats: values(magnitudes) { $0.uniform(0, 0.5) })
     }
     shape = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
   }

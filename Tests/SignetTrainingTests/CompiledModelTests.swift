@@ -171,6 +171,36 @@ import Testing
         "prelu", "affine", "binarize", binary, "average_pool", "scale",
       ])
     #expect(
+      try kinds { $0 = .bnn } == [
+        "convolution", "affine", "binarize", binary, "threshold", "max_pool", binary, "threshold", binary,
+        "average_pool", "affine",
+      ])
+    // Magnitudes go into thresholds, and are stored where no threshold follows.
+    #expect(
+      try kinds { $0 = .xnor } == [
+        "convolution", "relu", "affine", "binarize", binary, "threshold", "max_pool", binary,
+        "channel_scale", "relu", "affine", "convolution", "average_pool",
+      ])
+    #expect(
+      try kinds {
+        $0 = .dorefa
+        $0.activationBits = 1
+      } == [
+        "convolution", "affine", "binarize", binary, "threshold", "max_pool", binary, "scale", "affine",
+        "relu", "convolution", "average_pool",
+      ])
+    #expect(
+      try kinds { $0 = .dorefa } == [
+        "convolution", "affine", "binarize", binary, "scale", "max_pool", "affine", "binarize", binary,
+        "scale", "affine", "relu", "convolution", "average_pool",
+      ])
+    let signs = "binary_weight_convolution"
+    #expect(
+      try kinds { $0 = .binaryConnect } == [
+        "convolution", "affine", "relu", signs, "max_pool", "affine", "relu", signs, "affine", "relu", signs,
+        "average_pool", "affine",
+      ])
+    #expect(
       try kinds { ($0.lastLayer, $0.activation) = (.full, .relu) } == [
         "convolution", "relu", "affine", "binarize", binary, "threshold", "max_pool", binary, "relu",
         "affine",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Signet
 import SignetTraining
 import Testing
@@ -20,7 +21,9 @@ import Testing
     let error = #expect(throws: TrainingError.self) { try Method.named("tnag") }
     #expect(error?.code == .badOption)
     #expect(error?.description.contains("“tnag”") == true)
-    #expect(error?.description.contains("tang, full-precision") == true)
+    #expect(
+      error?.description.contains(
+        "tang, full-precision, binaryconnect, bnn, bwn, xnor, dorefa") == true)
   }
 
   @Test(
@@ -28,6 +31,35 @@ import Testing
       { (method: inout Method) in method.binarizations = 5 }, { $0.binarizations = -1 },
       { $0.learningRate = 0 }, { $0.learningRate = -1e-3 }, { $0.learningRate = .nan },
       { $0.learningRate = .infinity }, { $0.clip = 0 }, { $0.clip = -1 }, { $0.clip = .nan },
+      { $0.clip = .infinity }, { $0.activationBits = 2 }, { $0.gradientBits = 0 }, { $0.gradientBits = 9 },
+      { $0.clip = nil }, { $0.weights = .real }, { $0.order = .convolutionFirst },
+      { ($0.order, $0.activation) = (.convolutionFirst, .none) },
+      { ($0.binarizations, $0.activationBits) = (0, 5) }, { ($0.binarizations, $0.activationBits) = (0, 0) },
+      { ($0.binarizations, $0.activation) = (0, .none) }, { ($0.binarizations, $0.gradientBits) = (0, 4) },
+      {
+        $0 = .dorefa
+        $0.binarizations = 2
+      },
+      {
+        $0 = .dorefa
+        $0.activation = .relu
+      },
+      {
+        $0 = .dorefa
+        $0.regularizer = .bipolar(5e-7)
+      },
+      {
+        $0 = .bnn
+        $0.scaleLayer = true
+      },
+      {
+        $0 = .binaryConnect
+        $0.gradientBits = 4
+      },
+      {
+        $0 = .bwn
+        $0.activation = .none
+      },
     ] as [@Sendable (inout Method) -> Void])
   func badOption(change: @Sendable (inout Method) -> Void) throws {
     var method = Method.tang
@@ -37,6 +69,44 @@ import Testing
     let configuration = makeConfiguration(
       .mlp, input: FeatureShape(height: 4, width: 4, channels: 1), classes: 2, method: method)
     #expect(throws: TrainingError.self) { try Trainer(configuration, stepsPerEpoch: 1) }
+  }
+
+  @Test func everyMethodFitsTogether() throws {
+    for method in Method.all {
+      #expect(try Method.named(method.name).validated() == method)
+      #expect(method.isBinary == (method.name != "full-precision"))
+    }
+    #expect(Set(Method.all.map(\.name)).count == Method.all.count)
+    #expect(Method.all.filter(\.binarizesActivations).map(\.name) == ["tang", "bnn", "xnor", "dorefa"])
+  }
+
+  /// What was written before methods had weights and an order of their own.
+  @Test func configurationsFromBefore() throws {
+    func method(_ text: String) throws -> Method {
+      try JSONDecoder().decode(Method.self, from: Data(text.utf8)).validated()
+    }
+    var expected = Method.tang
+    expected.binarizations = 2
+    #expect(
+      try method(
+        #"{"activation":"prelu","binarizations":2,"clip":1,"lastLayer":"binary","learningRate":0.0001,"name":"tang","regularizer":"bipolar:5e-07","scaleLayer":true,"schedule":"plateau"}"#
+      ) == expected)
+    expected.firstLayer = .int8
+    #expect(
+      try method(
+        #"{"activation":"prelu","binarizations":2,"clip":1,"firstLayer":"int8","lastLayer":"binary","learningRate":0.0001,"name":"tang","regularizer":"bipolar:5e-07","scaleLayer":true,"schedule":"plateau"}"#
+      ) == expected)
+    #expect(
+      try method(
+        #"{"activation":"prelu","binarizations":0,"clip":1,"lastLayer":"full","learningRate":0.001,"name":"full-precision","regularizer":"none","scaleLayer":false,"schedule":"plateau"}"#
+      ) == .fullPrecision)
+  }
+
+  @Test(arguments: Method.all) func writtenAndReadAgain(method: Method) throws {
+    var method = method
+    if method.binarizesActivations { method.gradientBits = 6 }
+    let bytes = try JSONEncoder().encode(method)
+    #expect(try JSONDecoder().decode(Method.self, from: bytes) == method)
   }
 
   @Test(
@@ -94,6 +164,46 @@ import Testing
         "Activation b_prelu", "BatchNorm c_norm", "Convolution c",
       ])
     #expect(try names { $0.activation = .relu }[1] == "Activation a_relu")
+    #expect(
+      try names { $0 = .binaryConnect } == [
+        "Convolution a", "MaxPool max_pool2", "BatchNorm b_norm", "Activation b_relu",
+        "BinaryWeightConvolution b", "BatchNorm c_norm", "Activation c_relu", "BinaryWeightConvolution c",
+        "BatchNorm c_output_norm",
+      ])
+    #expect(
+      try names { $0 = .bnn } == [
+        "Convolution a", "MaxPool max_pool2", "BinaryConvolution b", "BinaryConvolution c",
+        "BatchNorm c_output_norm",
+      ])
+    #expect(
+      try names { $0 = .bwn } == [
+        "Convolution a", "MaxPool max_pool2", "BatchNorm b_norm", "Activation b_relu",
+        "BinaryWeightConvolution b", "BatchNorm c_norm", "Activation c_relu", "Convolution c",
+      ])
+    #expect(
+      try names { $0 = .xnor } == [
+        "Convolution a", "Activation a_relu", "MaxPool max_pool2", "BinaryConvolution b",
+        "Activation b_relu", "BatchNorm c_norm", "Convolution c",
+      ])
+    #expect(
+      try names { $0 = .dorefa } == [
+        "Convolution a", "MaxPool max_pool2", "BinaryConvolution b", "BatchNorm c_norm", "Activation c_relu",
+        "Convolution c",
+      ])
+  }
+
+  /// k-bit numbers are counted doubled: 2·15·depth must stay below 2²⁴.
+  @Test func sumsOfBitsThatAreNotExact() throws {
+    let network = NetworkDescription(
+      name: "deep", layers: [.convolution("a", 600, kernel: 1), .dense("b", 2), .dense("c", nil)])
+    var method = Method.dorefa
+    method.activationBits = 4
+    let input = FeatureShape(height: 32, width: 32, channels: 1)
+    let configuration = makeConfiguration(network, input: input, classes: 2, method: method)
+    let error = #expect(throws: TrainingError.self) { try configuration.initialNetwork() }
+    #expect(error?.code == .badOption)
+    #expect(error?.description.contains("“b”") == true)
+    #expect(error?.description.contains("activation bits") == true)
   }
 
   /// A layer named as another one's normalisation is called: all parameters still have names of their own.
@@ -104,9 +214,13 @@ import Testing
         .convolution("scale", 4, kernel: 3), .convolution("c_norm", 4, kernel: 1),
         .convolution("scale_prelu", 4, kernel: 1), .dense("c", nil),
       ])
+    var methods = Method.all
     for lastLayer in Method.LastLayer.allCases {
       var method = Method.tang
       (method.lastLayer, method.binarizations) = (lastLayer, 2)
+      methods.append(method)
+    }
+    for method in methods {
       var trainer = try Trainer(
         makeConfiguration(
           network, input: FeatureShape(height: 5, width: 5, channels: 1), classes: 2, method: method),

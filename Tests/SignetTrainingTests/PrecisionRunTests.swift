@@ -36,6 +36,19 @@ import Testing
     }
   }
 
+  /// The other methods: magnitudes, k-bit activations, quantised gradients, one-bit weights on reals.
+  @Test(arguments: Precision.allCases, [Method.binaryConnect, .bnn, .bwn, .xnor, .dorefa])
+  func methodsDoNotDependOnThreads(precision: Precision, method: Method) throws {
+    var method = method
+    if method.activationBits != nil { method.gradientBits = 6 }
+    var configuration = DeterminismTests.configuration(method)
+    configuration.precision = precision
+    let one = try Self.checkpoint(configuration, threads: 1)
+    for threads in [2, 3] {
+      #expect(try Self.checkpoint(configuration, threads: threads) == one, "\(threads) threads")
+    }
+  }
+
   /// From the same start, precisions lead to different weights.
   @Test func precisionsDiffer() throws {
     func weights(_ precision: Precision) throws -> [[UInt32]] {

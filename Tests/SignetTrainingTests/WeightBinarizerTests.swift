@@ -173,6 +173,38 @@ import Testing
     #expect(layer.weight.gradient.array.contains { abs($0) > 1e-3 })
   }
 
+  /// One-bit weights on reals in a step that rounds to bfloat16: near fp32, the same for any threads; evaluation is not rounded.
+  @Test(arguments: WeightBinarizer.allCases.dropFirst(), [1, 2])
+  func realActivationsRounded(kind: WeightBinarizer, stride: Int) throws {
+    func run(_ precision: Precision, threads: Int) throws -> (training: [[Float]], evaluation: [Float]) {
+      let context = try makeContext(threads: threads, precision: precision)
+      let window = try #require(
+        Window(
+          input: Self.shape, kernel: (3, 3), stride: (stride, stride), padding: (1, 1), rounding: .down))
+      var random = SplitMix64(seed: 55)
+      var layer = BinaryWeightConvolution(
+        name: "conv", window: window, filters: 34, groups: 2, inputChannels: 6, weights: kind, clip: 1,
+        using: &random)
+      let x = context.random(12, Self.shape, seed: 56)
+      let (y, saved) = try layer.forward(x, phase: .training, on: context)
+      let dy = context.random(12, layer.output, seed: 57)
+      let dx = try #require(try layer.backward(dy, saved: saved, wantsInputGradient: true, on: context))
+      let (evaluated, _) = try layer.forward(x, phase: .evaluation, on: context)
+      return ([y.array, layer.weight.gradient.array, dx.array], evaluated.array)
+    }
+    let exact = try run(.float32, threads: 2)
+    for precision in Precision.allCases {
+      let own = try run(precision, threads: 1)
+      #expect(own.evaluation.bits == exact.evaluation.bits)
+      #expect(try run(precision, threads: 3).training == own.training)
+      for (values, exact) in zip(own.training, exact.training) {
+        let error = zip(values, exact).reduce(0.0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
+        let size = exact.reduce(0.0) { $0 + Double($1 * $1) }
+        #expect((error / size).squareRoot() < 0.006, "\(precision)")
+      }
+    }
+  }
+
   /// Weights of one bit on real activations.
   @Test(arguments: WeightBinarizer.allCases.dropFirst())
   func realActivations(kind: WeightBinarizer) throws {

@@ -11,7 +11,7 @@
 /// | `convolution` | reals → reals | `weight` F32 [filters, kh, kw, C/groups], `bias` F32 [filters] |
 /// | `pixel_convolution` | bytes → accumulators, integers | `weight` I8 [filters, kh, kw, C/groups], −127…127 |
 /// | `binary_convolution` | codes → accumulators | `weight` U32: bits of [filters, kh, kw, C/groups], low bit first, no padding |
-/// | `binary_weight_convolution` | reals → reals | `weight` U32 as above, `scale` F32 [filters] or [1] (or none) |
+/// | `binary_weight_convolution` | reals → reals | `weight` U32 as above, `magnitude` F32 [filters] or [1] (or none) |
 /// | `prelu`, `relu` | reals → reals | `slope` F32 [C] (prelu) |
 /// | `max_pool` | reals or codes → same | `inverted` U32 (codes): bits of channels that are pooled by minimum |
 /// | `average_pool` | reals → reals, one pixel | |

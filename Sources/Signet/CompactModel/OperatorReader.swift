@@ -173,19 +173,19 @@ struct OperatorReader {
     )
   }
 
-  /// Bits of weights on reals, spelled out; `scale` is the magnitude of each filter's weights, or of all.
+  /// Bits of weights on reals, spelled out; `magnitude` is that of each filter's weights, or of all.
   private func binaryWeightConvolution() throws -> (Program.Operation, Program.Flow) {
     try requireReals()
     let (window, filters, groups, output) = try convolutionSizes()
     let (depth, overflow) = window.taps.multipliedReportingOverflow(by: shape.channels / groups)
     guard !overflow, depth < 1 << 24 else { throw failure("\(window.taps) pixels of a window are too many") }
     let bits = try tensors.words("\(entry.name).weight", shape: [(filters * depth + 31) / 32])
-    let stored = tensors.tensors["\(entry.name).scale"]
-    let scale = try stored.map { try finite("scale", $0.shape == [1] ? [1] : [filters]) } ?? [1]
+    let stored = tensors.tensors["\(entry.name).magnitude"]
+    let magnitudes = try stored.map { try finite("magnitude", $0.shape == [1] ? [1] : [filters]) } ?? [1]
     // Memory is counted before it is taken: a bit becomes a float twice.
     guard filters * depth <= ModelLimits.footprint / 8 else { throw failure("it takes the model past 8 GiB") }
     let weight = (0..<filters * depth).map { index -> Float in
-      let magnitude = scale[scale.count == 1 ? 0 : index / depth]
+      let magnitude = magnitudes[magnitudes.count == 1 ? 0 : index / depth]
       return bits[index / 32] >> UInt32(index % 32) & 1 == 1 ? magnitude : -magnitude
     }
     return (

@@ -86,7 +86,7 @@ package struct ModelCompiler {
     builder.add(
       "\(name).weight", words: BitTensor.packed(signsOf: UnsafeBufferPointer(weight.value.elements)))
     if let magnitudes {
-      builder.add("\(name).scale", shape: [magnitudes.count], floats: magnitudes)
+      builder.add("\(name).magnitude", shape: [magnitudes.count], floats: magnitudes)
     }
     accumulators = nil
   }

@@ -5,8 +5,10 @@ package import Signet
 
 /// A convolution of real activations with weights of one bit: BinaryConnect's and BWN's.
 ///
-/// - Forward: `y = Ŵ ⊛ x`, `Ŵ` of ``WeightBinarizer``, in the engine's own kernel for reals, so that both give the same bits.
-/// - Backward: `g = dYᵀ P(x)`, from which the weight binarizer has dW; `dx = dY Ŵ`, in fp32 whatever the precision.
+/// - Forward: `y = Ŵ ⊛ x`, `Ŵ` of ``WeightBinarizer``, in evaluation in the engine's own kernel for reals, so that both give
+///   the same bits.
+/// - Backward: `g = dYᵀ P(x)`, from which the weight binarizer has dW; `dx = dY Ŵ`.
+/// - In a training step that rounds, all three products have operands in bfloat16, as in ``Convolution``.
 /// - Shapes: weights `[filters, kh, kw, C/groups]`, `y` `[N, H', W', filters]`. BatchNorm follows, so there is no bias.
 /// - Source: Courbariaux et al. 2015, arXiv:1511.00363; Rastegari et al. 2016, arXiv:1603.05279.
 package struct BinaryWeightConvolution: Layer {
@@ -17,12 +19,23 @@ package struct BinaryWeightConvolution: Layer {
   package let output: FeatureShape
   package let weights: WeightBinarizer
   package var weight: Parameter
+  /// Where a bias would be.
+  private let zeros: AlignedBuffer<Float>
 
   package struct Saved: Sendable {
-    let x: Tensor
+    /// Nil where the images are what backward needs.
+    let x: Tensor?
+    /// The input as rounded products read it, one for each group.
+    let images: [PaddedImages]
+    /// What the gradient of the input may be rounded to.
+    let element: Tensor.Element
     let magnitudes: [Float]?
     /// Ŵ as floats.
     let weights: Memory
+  }
+
+  private var products: RealProducts {
+    RealProducts(window: window, filters: output.channels, groups: groups, input: input)
   }
 
   package init(
@@ -35,6 +48,7 @@ package struct BinaryWeightConvolution: Layer {
     self.weights = weights
     input = FeatureShape(height: window.inHeight, width: window.inWidth, channels: inputChannels)
     output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
+    zeros = AlignedBuffer(count: filters)
     weight = Parameter(
       .latentBinary(clip: clip ?? .infinity), glorot: window, filters: filters, depth: inputChannels / groups,
       groups: groups, using: &random)
@@ -43,16 +57,28 @@ package struct BinaryWeightConvolution: Layer {
   package mutating func forward(
     _ x: Tensor, phase: Phase, on context: ComputeContext
   ) throws -> (Tensor, Saved) {
+    let element = x.gradientElement
     let x = context.plain(x)
     let magnitudes = weights.magnitudes(of: weight, on: context)
     let effective = binarized(magnitudes, on: context)
-    let y = context.tensor(x.images, output)
+    var y = context.tensor(x.images, output)
+    if phase == .training, RealProducts.areRounded(on: context) {
+      y.gradientElement = context.precision.element
+      let images = products.images(x, on: context)
+      products.forward(images, weights: effective.floats, bias: zeros.pointer, to: y, on: context)
+      return (
+        y,
+        Saved(
+          x: products.hasInputGradient ? nil : x, images: images, element: element, magnitudes: magnitudes,
+          weights: effective)
+      )
+    }
     RealConvolution(
       window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
-      weights: effective.floats, bias: Array(repeating: 0, count: output.channels), slope: nil
+      weights: effective.floats, bias: zeros.array, slope: nil
     ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
     withExtendedLifetime(x) {}
-    return (y, Saved(x: x, magnitudes: magnitudes, weights: effective))
+    return (y, Saved(x: x, images: [], element: element, magnitudes: magnitudes, weights: effective))
   }
 
   /// Ŵ, `[filters, taps, C/groups]`.
@@ -73,7 +99,12 @@ package struct BinaryWeightConvolution: Layer {
   package mutating func backward(
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient? {
-    let (dy, x) = (context.widened(gradient.tensor), saved.x)
+    defer { weights.passBack(weight, magnitudes: saved.magnitudes, divisors: nil, on: context) }
+    if !saved.images.isEmpty, products.hasInputGradient || !wantsInputGradient {
+      return roundedBackward(gradient, saved, wantsInputGradient: wantsInputGradient, on: context)
+    }
+    guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
+    let dy = context.widened(gradient.tensor)
     let dx = wantsInputGradient ? context.tensor(x.images, input) : nil
     ConvolutionGradient(
       window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
@@ -85,8 +116,27 @@ package struct BinaryWeightConvolution: Layer {
       inputGradient: dx.map { .init(pointer: $0.pointer) }
     ).run(dy, on: context)
     withExtendedLifetime((saved, dy)) {}
-    weights.passBack(weight, magnitudes: saved.magnitudes, divisors: nil, on: context)
     return dx.map { gradient.passed($0) }
+  }
+
+  /// Both products in bfloat16.
+  private func roundedBackward(
+    _ gradient: Gradient, _ saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
+  ) -> Gradient? {
+    let dy = context.rounded(gradient.tensor)
+    let bias = context.memory.take(bytes: output.channels * 4)
+    defer { bias.keep() }
+    context.timed(.weightGradient, of: name) {
+      RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input).run(
+        dy, images: saved.images, weights: weight.gradient.pointer, bias: bias.floats, on: context)
+    }
+    guard wantsInputGradient else { return nil }
+    let dx = context.tensor(dy.images, input, saved.element)
+    context.timed(.inputGradient, of: name) {
+      products.inputGradient(dy, weights: saved.weights.floats, to: dx, on: context)
+    }
+    withExtendedLifetime(saved) {}
+    return gradient.passed(dx)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
