@@ -45,11 +45,14 @@ let package = Package(
       exclude: ["event.proto"],
       swiftSettings: strict),
 
-    // MARK: 5 Command line: parses, wires, prints; holds no algorithm
+    // MARK: 5 Studies: the paper's comparisons as plans of runs, and their tables and figures
+    .target(name: "SignetStudy", dependencies: ["Signet", "SignetTraining"], swiftSettings: strict),
+
+    // MARK: 6 Command line: parses, wires, prints; holds no algorithm
     .executableTarget(
       name: "SignetCLI",
       dependencies: [
-        "Signet", "SignetData", "SignetTraining", "SignetTensorBoard", "Yams",
+        "Signet", "SignetData", "SignetTraining", "SignetTensorBoard", "SignetStudy", "Yams",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -72,6 +75,9 @@ let package = Package(
       name: "SignetDataTests", dependencies: ["SignetData", "Signet"], swiftSettings: strict),
     .testTarget(
       name: "SignetTrainingTests", dependencies: ["SignetTraining", "Signet"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SignetStudyTests", dependencies: ["SignetStudy", "SignetTraining", "Signet"],
       swiftSettings: strict),
     .testTarget(
       name: "SignetTensorBoardTests",

@@ -25,6 +25,11 @@ struct NetworkFile {
     case option
   }
 
+  /// A network that is known already.
+  init(_ description: NetworkDescription) {
+    self.description = description
+  }
+
   /// A built-in network's name, or a file's path; `width`, if given, in place of the file's own.
   init(_ name: String, width: Float?) throws {
     try self.init(name)

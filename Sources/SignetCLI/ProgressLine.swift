@@ -2,6 +2,7 @@
 
 import Foundation
 import Signet
+import SignetStudy
 import SignetTraining
 
 /// What a run says while it goes on: a line that is drawn anew on a terminal, and a line for each epoch.
@@ -9,6 +10,10 @@ final class ProgressLine {
   private let epochs: Int
   private let stepsPerEpoch: Int
   private let firstStep: Int
+  /// Stands before every line.
+  private let prefix: String
+  /// Stands behind every line.
+  var suffix: () -> String = { "" }
   private let isTerminal = isatty(STDOUT_FILENO) == 1
   private let clock = ContinuousClock()
   private let start: ContinuousClock.Instant
@@ -19,10 +24,11 @@ final class ProgressLine {
   private var loss = 0.0
   private var change = 0.0
 
-  init(epochs: Int, stepsPerEpoch: Int, firstStep: Int) {
+  init(epochs: Int, stepsPerEpoch: Int, firstStep: Int, prefix: String = "") {
     self.epochs = epochs
     self.stepsPerEpoch = stepsPerEpoch
     self.firstStep = firstStep
+    self.prefix = prefix
     start = clock.now
     (epochStart, drawn) = (start, start)
   }
@@ -43,14 +49,14 @@ final class ProgressLine {
       let done = result.step - firstStep
       let left = seconds / Double(done) * Double(epochs * stepsPerEpoch - result.step)
       draw(
-        "epoch \(epoch)/\(epochs)  \((result.step - 1) % stepsPerEpoch + 1)/\(stepsPerEpoch)  loss \(String.fixed(loss, 3))  top-1 \(String.fixed(100 * Double(correct) / Double(images), 1)) %  rate \(result.learningRate)  signs \(String.fixed(100 * change, 3)) %  \(Int(Double(imagesOfEpoch) / epochStart.duration(to: drawn).seconds)) images/s  \(Self.time(left)) left"
+        "\(prefix)epoch \(epoch)/\(epochs)  \((result.step - 1) % stepsPerEpoch + 1)/\(stepsPerEpoch)  loss \(String.fixed(loss, 3))  top-1 \(String.fixed(100 * Double(correct) / Double(images), 1)) %  rate \(result.learningRate)  signs \(String.fixed(100 * change, 3)) %  \(Int(Double(imagesOfEpoch) / epochStart.duration(to: drawn).seconds)) images/s  \(DurationText.long(left)) left\(suffix())"
       )
     case .epoch(let result):
       let seconds = epochStart.duration(to: clock.now).seconds
       if isTerminal { draw("") }
       let validation = result.validation.map { "  validation \(String.fixed($0.top1 * 100, 2)) %" } ?? ""
       print(
-        "epoch \(result.epoch)/\(epochs)  loss \(String.fixed(result.loss, 4))  top-1 \(String.fixed(result.trainingTop1 * 100, 2)) %\(validation)  rate \(result.learningRate)  signs \(String.fixed(result.signChange * 100, 3)) %  \(Int(Double(imagesOfEpoch) / seconds)) images/s  \(Self.time(seconds))"
+        "\(prefix)epoch \(result.epoch)/\(epochs)  loss \(String.fixed(result.loss, 4))  top-1 \(String.fixed(result.trainingTop1 * 100, 2)) %\(validation)  rate \(result.learningRate)  signs \(String.fixed(result.signChange * 100, 3)) %  \(Int(Double(imagesOfEpoch) / seconds)) images/s  \(DurationText.long(seconds))\(suffix())"
       )
       fflush(nil)
       (images, correct, imagesOfEpoch) = (0, 0, 0)
@@ -61,11 +67,5 @@ final class ProgressLine {
   private func draw(_ text: String) {
     print("\r\u{1B}[K\(text)", terminator: "")
     fflush(nil)
-  }
-
-  private static func time(_ seconds: Double) -> String {
-    let whole = Int(seconds.rounded())
-    if whole >= 3600 { return "\(whole / 3600) h \(whole % 3600 / 60) min" }
-    return whole >= 60 ? "\(whole / 60) min \(whole % 60) s" : "\(whole) s"
   }
 }

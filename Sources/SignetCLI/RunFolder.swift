@@ -17,8 +17,8 @@ struct RunFolder {
   var configurationPath: String { path + "/config.yaml" }
   var metricsPath: String { path + "/metrics.jsonl" }
 
-  /// Refuses a folder that has something in it, and a file.
-  func checkIsFree() throws {
+  /// Refuses a folder that has something in it, and a file; `new` is what would be made in it.
+  func checkIsFree(of new: String = "run") throws {
     let manager = FileManager.default
     var isFolder: ObjCBool = false
     guard manager.fileExists(atPath: path, isDirectory: &isFolder) else { return }
@@ -28,9 +28,9 @@ struct RunFolder {
     let contents = try manager.contentsOfDirectory(atPath: path)
     guard !contents.isEmpty else { return }
     let problem =
-      if contents.contains("checkpoint.safetensors") {
+      if new == "run", contents.contains("checkpoint.safetensors") {
         "holds another run; go on with it with --resume, or name a new folder with --output"
-      } else if contents.contains("config.yaml") {
+      } else if new == "run", contents.contains("config.yaml") {
         "holds a run that stopped before its first checkpoint; remove it, or name a new folder with --output"
       } else {
         "is not empty; name a new folder with --output"
@@ -41,6 +41,15 @@ struct RunFolder {
   /// Makes a new run's folder, with those above it; one that has something in it is left alone.
   func create(_ configuration: RunConfiguration) throws {
     try checkIsFree()
+    try Self.makeFolder(path)
+    let text = try ConfigurationText.yaml(configuration)
+    try write(
+      Array("# A run of signet train; `signet train --resume --output DIR` goes on with it.\n\(text)".utf8),
+      to: configurationPath)
+  }
+
+  /// Makes a folder with those above it, if it is not there.
+  static func makeFolder(_ path: String) throws {
     var folder = path.hasPrefix("/") ? "/" : ""
     for part in path.split(separator: "/") {
       folder += folder.isEmpty || folder.hasSuffix("/") ? part : "/" + part
@@ -52,10 +61,6 @@ struct RunFolder {
         )
       }
     }
-    let text = try ConfigurationText.yaml(configuration)
-    try write(
-      Array("# A run of signet train; `signet train --resume --output DIR` goes on with it.\n\(text)".utf8),
-      to: configurationPath)
   }
 
   /// The checkpoint of a run that is to be resumed.
@@ -80,7 +85,7 @@ struct RunFolder {
   }
 
   /// A process that was killed while it wrote leaves its temporary file.
-  private func removeLeftovers() {
+  func removeLeftovers() {
     for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     where name.hasPrefix(".signet-") && name.hasSuffix(".tmp") {
       try? FileManager.default.removeItem(atPath: path + "/" + name)

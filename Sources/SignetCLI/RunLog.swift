@@ -7,49 +7,18 @@ import SignetTraining
 
 /// The figures of a run: a line of JSON for each step and epoch, and the same as TensorBoard curves.
 final class RunLog {
-  /// One line of `metrics.jsonl`.
-  struct Line: Codable {
-    var kind: String
-    var step: Int
-    var epoch: Int
-    var loss: Double
-    var learningRate: Float
-    var trainingTop1: Double
-    /// Share of weights whose sign changed: of all, and of each layer (steps) .
-    var signChange: Double
-    var signChanges: [String: Double]?
-    var validationTop1: Double?
-    var validationTop5: Double?
-    var fileBytes: Int?
-    /// Since the start of this process.
-    var seconds: Double
-  }
-
   private let path: String
   private let file: FileHandle
   private let curves: TensorBoardWriter
-  private var buffer = Data()
-  private let encoder = JSONEncoder()
+  private var buffer: [UInt8] = []
   private let start = ContinuousClock().now
 
   /// Opens the log of a run; lines behind step `resumed` are dropped, they will be written anew.
   init(folder: RunFolder, after resumed: Int?) throws {
     path = folder.metricsPath
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys]
-    var kept: [Line] = []
-    var text = Data()
+    var (kept, text) = ([MetricsLine](), [UInt8]())
     if let resumed, FileManager.default.fileExists(atPath: path) {
-      let decoder = JSONDecoder()
-      decoder.keyDecodingStrategy = .convertFromSnakeCase
-      for line in try AtomicFile.read(path).split(separator: UInt8(ascii: "\n")) {
-        guard let entry = try? decoder.decode(Line.self, from: Data(line)), entry.step <= resumed else {
-          break
-        }
-        kept.append(entry)
-        text.append(contentsOf: line)
-        text.append(UInt8(ascii: "\n"))
-      }
+      (kept, text) = MetricsLine.lines(in: try AtomicFile.read(path), through: resumed)
     }
     try text.withUnsafeBytes { try AtomicFile.write($0, to: folder.metricsPath) }
     guard let handle = FileHandle(forWritingAtPath: path) else {
@@ -67,25 +36,8 @@ final class RunLog {
   }
 
   func write(_ event: TrainingEvent) throws {
-    let line: Line
-    switch event {
-    case .step(let result, let epoch):
-      line = Line(
-        kind: "step", step: result.step, epoch: epoch, loss: result.loss, learningRate: result.learningRate,
-        trainingTop1: Double(result.correct) / Double(result.images),
-        signChange: SignChange.share(result.signChanges),
-        signChanges: Dictionary(uniqueKeysWithValues: result.signChanges.map { ($0.layer, $0.share) }),
-        seconds: seconds)
-    case .epoch(let result):
-      line = Line(
-        kind: "epoch", step: result.step, epoch: result.epoch, loss: result.loss,
-        learningRate: result.learningRate,
-        trainingTop1: result.trainingTop1, signChange: result.signChange,
-        validationTop1: result.validation?.top1,
-        validationTop5: result.validation?.top5, fileBytes: result.compactBytes, seconds: seconds)
-    }
-    buffer.append(try encoder.encode(line))
-    buffer.append(UInt8(ascii: "\n"))
+    let line = MetricsLine(event, seconds: seconds)
+    buffer.append(contentsOf: try line.encoded())
     try drawing { try draw(line) }
   }
 
@@ -126,9 +78,9 @@ final class RunLog {
 
   private var seconds: Double { start.duration(to: ContinuousClock().now).seconds }
 
-  private func draw(_ line: Line) throws {
+  private func draw(_ line: MetricsLine) throws {
     let step = line.step
-    if line.kind == "step" {
+    if line.kind == .step {
       try curves.scalar("loss/step", Float(line.loss), step: step)
       try curves.scalar("learning_rate", line.learningRate, step: step)
       for (layer, share) in (line.signChanges ?? [:]).sorted(by: { $0.key < $1.key }) {

@@ -11,7 +11,7 @@ struct SignetCommand: ParsableCommand {
     version: "0.1.0",
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, PredictCommand.self, ExportCommand.self, VerifyCommand.self,
-      InspectCommand.self, BenchmarkCommand.self,
+      InspectCommand.self, BenchmarkCommand.self, StudyCommand.self,
     ])
 
   static func main() {

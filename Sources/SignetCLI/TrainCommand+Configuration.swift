@@ -11,18 +11,11 @@ extension TrainCommand {
     let spec = try data.spec()
     let file = try NetworkFile(network ?? "", width: width.width)
     let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
-    // Pictures in a folder have any size and are fitted; sets of one size are refused by the network if they don't fit.
-    let wanted = spec.kind == .folder ? file.description.input : nil
-    let images = try spec.load(
-      split: .training, root: data.dataRoot,
-      layout: wanted.map { ImageLayout(height: $0[0], width: $0[1], channels: $0[2]) },
-      mixedSize: file.description.usualInput.map { ($0[0], $0[1]) })
-    let shape = FeatureShape(height: images.height, width: images.width, channels: images.channels)
-    _ = try file.layout(input: shape, classes: images.classNames.count)
+    let images = try file.trainingImages(of: spec, root: data.dataRoot)
     let (validation, seed) = (self.validation ?? 0, self.seed ?? 1)
     let configuration = RunConfiguration(
       data: spec.description, network: file.description, method: method,
-      preprocessing: try Self.preprocessing(of: images, validation: validation, seed: seed, for: method),
+      preprocessing: try Preprocessing(of: images, validation: validation, seed: seed, for: method),
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
       seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method),
       augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description)
@@ -36,8 +29,7 @@ extension TrainCommand {
       split: .training, root: data.dataRoot, layout: ImageLayout(stored.preprocessing))
     // Mean and deviation stand for the images: other ones would hardly have the same to the last bit.
     guard images.classNames == stored.classNames,
-      try Self.preprocessing(
-        of: images, validation: stored.validation, seed: stored.seed, for: stored.method)
+      try Preprocessing(of: images, validation: stored.validation, seed: stored.seed, for: stored.method)
         == stored.preprocessing
     else {
       throw TrainingError(
@@ -106,15 +98,5 @@ extension TrainCommand {
     try check("--validation", validation, stored.validation)
     try check("--seed", seed, stored.seed)
     try check("--precision", precision?.rawValue, (stored.precision ?? .float32).rawValue)
-  }
-
-  private static func preprocessing(
-    of images: LabelledImages, validation: Int, seed: UInt64, for method: Method
-  ) throws -> Preprocessing {
-    let statistics = try images.heldOut(count: validation, seed: seed).training.channelStatistics()
-    let preprocessing = Preprocessing(
-      height: images.height, width: images.width, channels: images.channels, mean: statistics.mean,
-      deviation: statistics.deviation)
-    return method.firstLayer == .int8 ? preprocessing.withByteZero : preprocessing
   }
 }

@@ -109,54 +109,27 @@ struct TrainCommand: ParsableCommand {
     let stored = resume ? try folder.checkpoint().trainer : nil
     if stored == nil { try folder.checkIsFree() }
     let (configuration, images) = try stored.map { try resumed($0.configuration) } ?? fresh()
-    let (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
-    let batches = try TrainingBatches(training, configuration)
-    let loader = batches.loader
-    let trainer = try stored ?? Trainer(configuration, stepsPerEpoch: loader.batchesPerEpoch)
-    guard trainer.step == trainer.epoch * loader.batchesPerEpoch else {
-      throw TrainingError(
-        .badRun,
-        "\(folder.checkpointPath): \(counted(trainer.epoch, "epoch")) of \(counted(loader.batchesPerEpoch, "step")) are not \(counted(trainer.step, "step")); use another checkpoint"
-      )
-    }
-    if stored == nil { try folder.create(configuration) }
-    let log = try RunLog(folder: folder, after: stored?.step)
+    let job = try TrainingJob(
+      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew)
     let progress = ProgressLine(
-      epochs: configuration.epochs, stepsPerEpoch: loader.batchesPerEpoch, firstStep: trainer.step)
-    print(
-      "\(configuration.network.title) by \(configuration.method.name): \(counted(training.count, "image")), \(counted(loader.batchesPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(loader.augmentation)"
-    )
+      epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
     let clock = ContinuousClock()
     let start = clock.now
     var last: EpochResult?
-    var run = TrainingRun(
-      trainer: trainer,
-      batches: batches.epoch,
-      validate: { model in
-        guard held.count > 0 else { return nil }
-        return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
-      },
-      save: { checkpoint, model in
-        try log.flush()
-        try folder.save(checkpoint: checkpoint, model: model)
+    let trainer = try job.run(
+      started: {
+        print(
+          "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)"
+        )
       },
       observe: { event in
-        try log.write(event)
         progress.show(event)
         if case .epoch(let result) = event { last = result }
       })
-    do {
-      try run.run(on: ComputeContext(crew: crew, precision: configuration.precision ?? .float32))
-    } catch {
-      // The steps up to the error tell what led to it; the error itself is what counts.
-      try? log.close()
-      throw error
-    }
-    try log.close()
     let result = Result(
-      output: output, epochs: run.trainer.epoch, steps: run.trainer.step, loss: last?.loss,
+      output: output, epochs: trainer.epoch, steps: trainer.step, loss: last?.loss,
       validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
-      seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: batches.waited.seconds)
+      seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: job.batches.waited.seconds)
     try printing.print(result) {
       print(
         "\(output): \(counted(result.epochs, "epoch")), \(counted(result.steps, "step")), \(String.fixed(result.seconds, 1)) s"

@@ -36,6 +36,7 @@ struct TrainingBenchmarkReport: Encodable {
   let network: String
   let method: String
   let binarizations: Int
+  let activationBits: Int?
   let precision: String
   let millisecondsPerImage: Double
   let millisecondsPerImageMinimum: Double
@@ -52,9 +53,16 @@ struct TrainingBenchmarkReport: Encodable {
   let peakResidentBytes: Int
   let layers: [Layer]
 
+  /// What binary layers read, as text.
+  private var activations: String {
+    if let activationBits { return "activations of \(counted(activationBits, "bit"))" }
+    return binarizations > 0 ? "M = \(binarizations)" : "real activations"
+  }
+
   init(_ configuration: RunConfiguration, _ benchmark: TrainingBenchmark, crew: Crew) {
     network = configuration.network.title
     (method, binarizations) = (configuration.method.name, configuration.method.binarizations)
+    activationBits = configuration.method.activationBits
     precision = (configuration.precision ?? .float32).rawValue
     millisecondsPerImage = benchmark.whole.median
     millisecondsPerImageMinimum = benchmark.whole.minimum
@@ -106,7 +114,7 @@ struct TrainingBenchmarkReport: Encodable {
     print(
       """
 
-      \(network) by \(method), M = \(binarizations), \(precision): \(String.fixed(millisecondsPerImage, 4)) ms per image \
+      \(network) by \(method), \(activations), \(precision): \(String.fixed(millisecondsPerImage, 4)) ms per image \
       for a whole step (median of \(runs); least \(String.fixed(millisecondsPerImageMinimum, 4)))
       Adam \(String.fixed(optimizerMilliseconds, 4)) ms of it; at most \(peakResidentBytes / 1_000_000) MB of memory
       \(processor ?? "unknown processor"), \(isa), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch)

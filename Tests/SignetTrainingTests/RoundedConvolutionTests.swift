@@ -26,7 +26,7 @@ import Testing
           input: Self.input, kernel: (kernel, kernel), stride: (stride, stride),
           padding: (kernel / 2, kernel / 2), rounding: .down))
       var random = SplitMix64(seed: 61)
-      var layer = Convolution(
+      let layer = Convolution(
         name: "conv", window: window, filters: 34, groups: groups, inputChannels: 6, isFirst: isFirst,
         using: &random)
       for index in 0..<34 { layer.bias.value.pointer[index] = random.uniform(-1, 1) }

@@ -11,6 +11,8 @@ package struct BenchmarkEffort: Sendable {
   /// Fewer runs have no meaningful percentiles.
   package var fewestRuns = 10
   package var mostRuns = 1_000_000
+  /// Whether the machine's peaks are measured as well, without which there are no shares of them.
+  package var measuresPeaks = true
 
   package init(runs: Int? = nil) {
     self.runs = runs

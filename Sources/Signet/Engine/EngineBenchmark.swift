@@ -71,7 +71,7 @@ package struct EngineBenchmark {
     func run() -> Double { clock.measure { start() }.milliseconds }
 
     var peaks = MachinePeaks()
-    peaks.measure(engine.crew)
+    if effort.measuresPeaks { peaks.measure(engine.crew) }
     var (warmUpTime, warmUpRuns) = (0.0, 0)
     while !effort.isWarm(milliseconds: warmUpTime, runs: warmUpRuns) {
       warmUpTime += run()
@@ -98,7 +98,7 @@ package struct EngineBenchmark {
           last = clock.now
         })
     }
-    peaks.measure(engine.crew)
+    if effort.measuresPeaks { peaks.measure(engine.crew) }
     let timed = logits.array
     for index in 0..<inputs.count {
       (inputs.pointer[index], pixels.pointer[index]) = (

@@ -33,12 +33,7 @@ package enum WeightBinarizer: String, Codable, CaseIterable, Sendable {
       nonisolated(unsafe) let sums = sums
       let values = weight.value.pointer
       func add(_ range: Range<Int>) {
-        for filter in range {
-          // Four sums side by side, always the same four: the order is fixed.
-          var lanes = SIMD4<Double>.zero
-          for k in 0..<depth { lanes[k % 4] += Double(values[filter * depth + k].magnitude) }
-          sums[filter] = lanes.sum()
-        }
+        for filter in range { sums[filter] = Self.magnitude(values + filter * depth, count: depth) }
       }
       if let context {
         context.crew.pool.runRanges(filters, grain: 8) { range, _ in add(range) }
@@ -48,6 +43,20 @@ package enum WeightBinarizer: String, Codable, CaseIterable, Sendable {
     }
     if self == .signPerFilter { return sums.map { Float($0 / Double(depth)) } }
     return [Float(sums.reduce(0, +) / Double(weight.count))]
+  }
+
+  /// `Σ |w|`: eight sums side by side, then the rest; always in the same order.
+  private static func magnitude(_ values: UnsafePointer<Float>, count: Int) -> Double {
+    var lanes = SIMD8<Double>.zero
+    let bytes = UnsafeRawPointer(values)
+    let whole = count / 8 * 8
+    for first in stride(from: 0, to: whole, by: 8) {
+      let bits = bytes.loadUnaligned(fromByteOffset: first * 4, as: SIMD8<UInt32>.self) & 0x7FFF_FFFF
+      lanes += SIMD8<Double>(unsafeBitCast(bits, to: SIMD8<Float>.self))
+    }
+    var sum = lanes.sum()
+    for index in whole..<count { sum += Double(values[index].magnitude) }
+    return sum
   }
 
   /// Turns the gradient of Ŵ, which the parameter's gradient holds, into that of W.

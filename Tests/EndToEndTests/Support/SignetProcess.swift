@@ -128,9 +128,9 @@ func expectFailure(
   for word in words {
     #expect(outcome.errors.contains(word), "“\(word)” is not in: \(comment)", sourceLocation: sourceLocation)
   }
-  // Training tells its progress first; no other command prints anything before it has succeeded.
+  // Training and studies tell their progress first; no other command prints anything before it has succeeded.
   #expect(!outcome.output.contains("{"), comment, sourceLocation: sourceLocation)
-  if arguments.first != "train" || !changes {
+  if !["train", "study"].contains(arguments.first) || !changes {
     #expect(outcome.output.isEmpty, comment, sourceLocation: sourceLocation)
   }
   if !changes {

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Synchronization
+
+/// Ctrl-C and SIGTERM as a request that is looked at between two steps; a second one ends the process at once.
+enum StopSignal {
+  /// The work was asked to stop, and has: what is done is kept.
+  struct Stopped: Error {}
+
+  private static let isRequested = Atomic<Bool>(false)
+
+  /// Catches both signals from now on.
+  static func catchOnce() {
+    // A handler may only do what is safe at any moment: the flag is made here, not there.
+    _ = isRequested.load(ordering: .relaxed)
+    // Whoever started this process may have had them blocked, as a pool's threads do.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    for number in [SIGINT, SIGTERM] {
+      signal(number) { number in
+        StopSignal.isRequested.store(true, ordering: .relaxed)
+        signal(number, SIG_DFL)
+      }
+    }
+  }
+
+  static func check() throws {
+    if isRequested.load(ordering: .relaxed) { throw Stopped() }
+  }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Signet
+import SignetStudy
+import SignetTraining
+
+/// The folder of a study: its files, and a folder for each run.
+struct StudyFolder {
+  let path: String
+
+  init(_ path: String) {
+    self.path = path
+  }
+
+  var statePath: String { path + "/" + StudyDocument.fileName }
+
+  func run(_ record: RunRecord) -> RunFolder { RunFolder(path + "/" + record.folder) }
+
+  var exists: Bool { FileManager.default.fileExists(atPath: path) }
+
+  /// The study that is there; nil if the folder is new or empty.
+  func state() throws -> StudyState? {
+    RunFolder(path).removeLeftovers()
+    if FileManager.default.fileExists(atPath: statePath) {
+      return try StudyState(file: AtomicFile.read(statePath), path: statePath)
+    }
+    try RunFolder(path).checkIsFree(of: "study")
+    return nil
+  }
+
+  /// Makes the folder of a new study.
+  func make() throws {
+    guard !exists else { return }
+    try RunFolder.makeFolder(path)
+    try lock()
+  }
+
+  /// Keeps other processes from the folder until this one ends.
+  func lock() throws {
+    // The descriptor is kept open on purpose: the lock goes with it, also when the process is killed.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor < 0 || flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+      throw TrainingError(
+        .badRun, "\(path): another process works on this study; wait for it, or stop it")
+    }
+  }
+
+  /// What a run that was stopped goes on from; nil for a new one.
+  func stored(_ record: RunRecord) throws -> Trainer? {
+    let folder = run(record)
+    guard FileManager.default.fileExists(atPath: folder.checkpointPath) else {
+      // Stopped before its first checkpoint: nothing in it is worth anything.
+      try? FileManager.default.removeItem(atPath: folder.path)
+      return nil
+    }
+    let trainer = try folder.checkpoint().trainer
+    guard trainer.configuration == record.configuration else {
+      throw TrainingError(
+        .badRun,
+        "\(folder.path) is another run than the study's \(record.label); restore it, or remove it to do the run again"
+      )
+    }
+    return trainer
+  }
+
+  func write(_ state: StudyState, pages: Bool) throws {
+    try StudyDocument(state).write(to: path, pages: pages)
+  }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import Signet
+import SignetData
+import SignetStudy
+import SignetTraining
+
+/// One process that works on a study: brings data, training, engine and the study's plan together.
+final class StudySessionRun {
+  let runner: StudyRunner
+  private let folder: StudyFolder
+  private let images: LabelledImages
+  private let test: LabelledImages
+  private let crew: Crew
+
+  /// Loads the data, and plans a new study or finds out where one goes on.
+  init(_ command: StudyCommand) throws {
+    let clock = ContinuousClock()
+    let start = clock.now
+    func now() -> Double { start.duration(to: clock.now).seconds }
+    let folder = StudyFolder(command.output)
+    let crew = try command.threads.crew()
+    if folder.exists { try folder.lock() }
+    let stored = try folder.state()
+    try stored.map {
+      try command.options.check(
+        against: $0, study: command.name, data: command.data.data, output: command.output)
+    }
+    let spec = try stored.map { try DataSpec(parsing: $0.settings.data) } ?? command.data.spec()
+    let option = stored?.settings.networkOption ?? command.options.network ?? StudyOptions.defaultNetwork
+    // The description is the study's; a file by that name may be gone or changed.
+    let network =
+      try stored.map { NetworkFile($0.settings.network) }
+      ?? NetworkFile(option, width: command.options.width.width)
+    let images = try network.trainingImages(of: spec, root: command.data.dataRoot)
+    let settings =
+      stored?.settings
+      ?? command.options.settings(data: spec, network: network.description, images: images)
+    let test = try spec.load(split: .test, root: command.data.dataRoot, layout: images.layout)
+    guard test.classNames == images.classNames else {
+      throw DataError(
+        .invalidArgument, "\(images.name): its training and test parts have different classes; mend the data")
+    }
+    let preparation = StudyPreparation(settings, images: images, folder: folder)
+    var epochs = stored?.epochs ?? settings.epochs
+    let plan = StudyPlan(command.name, settings)
+    try StopSignal.check()
+    if let budget = command.timeBudget, stored == nil {
+      epochs = try preparation.epochs(of: plan, within: budget, test: test, crew: crew, used: now())
+    }
+    let fresh = StudyState(
+      command.name, settings, epochs: epochs, signetVersion: SignetCommand.configuration.version,
+      runs: try preparation.runs(of: plan, epochs: epochs))
+    if let stored { try fresh.checkContinues(stored, path: folder.statePath) }
+    if stored == nil { try folder.make() }
+    (self.folder, self.images, self.test, self.crew) = (folder, images, test, crew)
+    Self.announce(stored ?? fresh, plan: plan, isNew: stored == nil, threads: crew.pool.threads)
+    runner = try StudyRunner(
+      stored ?? fresh,
+      session: StudySession(
+        started: Date.now.formatted(.iso8601), machine: Self.machine(crew)),
+      budget: command.timeBudget, spent: now(), now: now,
+      save: { try folder.write($0, pages: $1) })
+    if stored != nil, let budget = command.timeBudget, let left = runner.remaining {
+      print(
+        "about \(DurationText.long(left)) to go; of the time budget of \(budget), \(DurationText.long(max(0, budget.seconds - runner.used))) are left"
+      )
+    }
+  }
+
+  /// Does what is left.
+  func run() throws {
+    try runner.run { record, number in
+      try StopSignal.check()
+      return try perform(record, number: number)
+    }
+  }
+
+  var whatIsKept: String {
+    let state = runner.state
+    return
+      "\(state.done) of \(counted(state.runs.count, "run")) are done and in \(folder.path); the run in work keeps its whole epochs"
+  }
+
+  private func perform(_ record: RunRecord, number: Int) throws -> RunOutcome {
+    let (runFolder, configuration) = (folder.run(record), record.configuration)
+    let stored = try folder.stored(record)
+    let job = try TrainingJob(
+      folder: runFolder, configuration: configuration, images: images, stored: stored, crew: crew)
+    let total = runner.state.runs.count
+    let progress = ProgressLine(
+      epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step,
+      prefix: "[\(number)/\(total)] ")
+    progress.suffix = { [runner] in
+      runner.remaining.map { "  study \(DurationText.long($0)) left" } ?? ""
+    }
+    let clock = ContinuousClock()
+    var epochStart = clock.now
+    runner.epochEnded(job.trainer.epoch, seconds: nil)
+    let trainer = try job.run(
+      started: {
+        print(
+          "[\(number)/\(total)] \(record.label), seed \(record.seed): \(counted(configuration.epochs, "epoch")) of \(counted(job.stepsPerEpoch, "step"))\(job.trainer.epoch > 0 ? ", from epoch \(job.trainer.epoch + 1)" : "")"
+        )
+        fflush(nil)
+      },
+      observe: { [runner] event in
+        if case .epoch(let result) = event {
+          let now = clock.now
+          runner.epochEnded(result.epoch, seconds: epochStart.duration(to: now).seconds)
+          epochStart = now
+          progress.show(event)
+          // The epoch's checkpoint is written after this; whether to stop is asked at the next step.
+          return
+        }
+        progress.show(event)
+        try StopSignal.check()
+        try runner.checkTime()
+      })
+    try StopSignal.check()
+    try runner.checkTime()
+    let model = try CompactModel(path: runFolder.modelPath)
+    let evaluation = try Engine(model, crew: crew, batch: 64).evaluate(test, batchSize: 64).evaluation
+    let outcome = RunOutcome(
+      lines: MetricsLine.lines(in: try AtomicFile.read(runFolder.metricsPath)).lines, trainer: trainer,
+      report: ModelReport(model), test: evaluation,
+      millisecondsPerImage: try milliseconds(of: model))
+    print(
+      "[\(number)/\(total)] \(record.label), seed \(record.seed): test top-1 \(String.fixed(evaluation.top1 * 100, 2)) %, \(outcome.fileBytes) bytes"
+    )
+    fflush(nil)
+    return outcome
+  }
+
+  /// Of one image in the engine, alone.
+  private func milliseconds(of model: CompactModel) throws -> Double {
+    EngineBenchmark(try Engine(model, crew: crew, batch: 1), effort: .short).whole.median
+  }
+
+  private static func announce(_ state: StudyState, plan: StudyPlan, isNew: Bool, threads: Int) {
+    let s = state.settings
+    let begun = isNew ? "" : "; \(state.done) are done"
+    print(
+      "\(state.study.rawValue) with \(s.network.title) on \(s.data): \(counted(state.runs.count, "run")) of \(counted(state.epochs, "epoch")), \(counted(s.seeds.count, "seed")), \(counted(threads, "thread"))\(begun)"
+    )
+    for part in plan.parts {
+      print("  \(part.name.rawValue): \(part.variants.map(\.title).joined(separator: "; "))")
+    }
+    fflush(nil)
+  }
+
+  private static func machine(_ crew: Crew) -> StudySession.Machine {
+    let process = ProcessInfo.processInfo
+    return StudySession.Machine(
+      processor: Processor.name, cores: process.activeProcessorCount, threads: crew.pool.threads,
+      isa: crew.table.isa.rawValue, memoryBytes: process.physicalMemory,
+      system: process.operatingSystemVersionString)
+  }
+}
+
+extension BenchmarkEffort {
+  /// For a figure beside others, not for a figure of its own.
+  static var short: BenchmarkEffort {
+    var effort = BenchmarkEffort()
+    (effort.warmUpMilliseconds, effort.measuredMilliseconds) = (50, 250)
+    effort.measuresPeaks = false
+    return effort
+  }
+}

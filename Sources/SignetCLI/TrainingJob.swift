@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signet
+import SignetData
+import SignetTraining
+
+/// A run of training with its folder: images in, checkpoint, model and figures out.
+struct TrainingJob {
+  let folder: RunFolder
+  let configuration: RunConfiguration
+  /// What is learned from, and what the accuracy of each epoch is measured on.
+  let (training, held): (LabelledImages, LabelledImages)
+  /// The state that the run goes on from.
+  let trainer: Trainer
+  let batches: TrainingBatches
+  private let isNew: Bool
+  private let crew: Crew
+
+  var stepsPerEpoch: Int { batches.loader.batchesPerEpoch }
+
+  /// Prepares a new run, or one that goes on from what its checkpoint holds; makes no file yet.
+  ///
+  /// `images` are the data's training part, from which the configuration's share is held out.
+  init(
+    folder: RunFolder, configuration: RunConfiguration, images: LabelledImages, stored: Trainer?, crew: Crew
+  ) throws {
+    self.folder = folder
+    self.configuration = configuration
+    self.crew = crew
+    (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
+    batches = try TrainingBatches(training, configuration)
+    isNew = stored == nil
+    trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
+    guard trainer.step == trainer.epoch * batches.loader.batchesPerEpoch else {
+      throw TrainingError(
+        .badRun,
+        "\(folder.checkpointPath): \(counted(trainer.epoch, "epoch")) of \(counted(batches.loader.batchesPerEpoch, "step")) are not \(counted(trainer.step, "step")); use another checkpoint"
+      )
+    }
+  }
+
+  /// Trains to the last epoch and keeps everything in the folder; an error that `observe` throws stops the run.
+  func run(started: () -> Void, observe: @escaping (TrainingEvent) throws -> Void) throws -> Trainer {
+    if isNew { try folder.create(configuration) }
+    let log = try RunLog(folder: folder, after: isNew ? nil : trainer.step)
+    started()
+    var run = TrainingRun(
+      trainer: trainer, batches: batches.epoch,
+      validate: { [held, crew] model in
+        guard held.count > 0 else { return nil }
+        return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
+      },
+      save: { [folder] checkpoint, model in
+        try log.flush()
+        try folder.save(checkpoint: checkpoint, model: model)
+      },
+      observe: { event in
+        try log.write(event)
+        try observe(event)
+      })
+    do {
+      try run.run(on: context())
+    } catch {
+      // The steps up to the error tell what led to it; the error itself is what counts.
+      try? log.close()
+      throw error
+    }
+    try log.close()
+    return run.trainer
+  }
+
+  /// What the run computes with.
+  func context() throws -> ComputeContext {
+    try ComputeContext(crew: crew, precision: configuration.precision ?? .float32)
+  }
+}
