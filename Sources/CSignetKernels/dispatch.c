@@ -121,7 +121,7 @@ const sk_gradients *sk_gradients_for(sk_isa isa) {
   }
 }
 
-size_t sk_gradient_scratch_bytes(size_t filters) {
+size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
   const size_t vector = SK_LANES * 4, widest = 4;
   const size_t panel = (SK_GRADIENT_STEPS > SK_GRADIENT_DEPTH ? SK_GRADIENT_STEPS : SK_GRADIENT_DEPTH) * widest * vector;
@@ -129,5 +129,11 @@ size_t sk_gradient_scratch_bytes(size_t filters) {
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
   const size_t weights = 4 * SK_GRADIENT_STEPS * widest * sizeof(void *) + sums;
   const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 16 + widest * vector) + widest * vector + 64;
-  return panel + (weights > inputs ? weights : inputs);
+  const size_t products = panel + (weights > inputs ? weights : inputs);
+  // By lookup: tables of 4 or 5 filters, sums of pixels, sums between passes in blocks of up to 3 vectors, a row of reals.
+  const size_t vectors = (channels + 31) / 32, blocks = (vectors + 2) / 3;
+  const size_t kept = (SK_LOOKUP_PIXELS + 1) * vectors * 2 * vector;
+  const size_t between = taps * blocks * SK_LOOKUP_ROWS * 6 * vector;
+  const size_t lookups = SK_LOOKUP_ROWS * ((filters + 3) / 4) * vector + kept + between + filters * 4 + 2 * vector;
+  return products > lookups ? products : lookups;
 }

@@ -7,7 +7,9 @@ import Testing
 ///
 /// Oracles: the same study, unbroken; `signet train` and `signet evaluate` for each run.
 struct StudyTests {
-  private static func arguments(_ study: String = "last-layer", epochs: Int = 12) -> [String] {
+  private static let epochs = 40
+
+  private static func arguments(_ study: String = "last-layer", epochs: Int = epochs) -> [String] {
     [
       "study", study, "--data", "idx:data", "--network", "net.yaml", "--output", "study", "--epochs",
       "\(epochs)", "--batch-size", "16", "--seeds", "3,1", "--validation", "40", "--threads", "2",
@@ -97,7 +99,7 @@ struct StudyTests {
     #expect(outcome.output.contains("study ") && outcome.output.contains(" left"))
     let page = String(decoding: try Workspace.read(folder + "/study/study.md"), as: UTF8.self)
     for run in try Workspace.names(in: folder + "/study/runs") {
-      #expect(page.contains("| runs/\(run) | 12 |"))
+      #expect(page.contains("| runs/\(run) | \(Self.epochs) |"))
     }
     #expect(page.contains("](last-layer-accuracy.svg)"))
     #expect(
@@ -128,7 +130,7 @@ struct StudyTests {
       let lines = try Metrics.lines(of: "\(source)/study/\(name)").filter { $0["kind"] as? String == "epoch" }
       #expect(
         epochs.compactMap { $0["validation_top1"] as? Double }
-          == lines.compactMap { $0["validation_top1"] as? Double } && epochs.count == 12)
+          == lines.compactMap { $0["validation_top1"] as? Double } && epochs.count == Self.epochs)
 
       let command = try #require(run["command"] as? String).split(separator: " ").map(String.init)
       try #require(command.first == "signet")
@@ -151,15 +153,14 @@ struct StudyTests {
   }
 
   /// Killed over and over: before the first checkpoint, within runs, between them.
-  @Test(arguments: [0, 7]) func aKilledStudyGoesOn(first: Int) throws {
+  @Test(arguments: [0, 25]) func aKilledStudyGoesOn(first: Int) throws {
     let folder = try Workspace.newFolderWithData()
     var (wanted, kills) = (first, 0)
-    // 6 runs have 78 steps of progress.
-    while wanted < 78 {
+    while wanted < 6 * (Self.epochs + 1) {
       let process = try Self.interrupt(in: folder, at: wanted, by: SIGKILL)
       guard process.terminationReason == .uncaughtSignal else { break }
       kills += 1
-      wanted = max(wanted, Self.progress(folder)) + 17
+      wanted = max(wanted, Self.progress(folder)) + 60
     }
     #expect(kills >= 2)
     let last = try SignetProcess.run(Self.arguments() + ["--json"], in: folder)
@@ -174,7 +175,7 @@ struct StudyTests {
     let errors = try FileHandle(forWritingTo: capture)
     let process = try SignetProcess.start(Self.arguments(), in: folder, output: .nullDevice, errors: errors)
     let deadline = Date(timeIntervalSinceNow: 90)
-    while Self.progress(folder) < 30, process.isRunning, Date() < deadline { usleep(300) }
+    while Self.progress(folder) < Self.epochs + 15, process.isRunning, Date() < deadline { usleep(300) }
     kill(process.processIdentifier, number)
     process.waitUntilExit()
     #expect(process.terminationReason == .exit && process.terminationStatus == 130)
@@ -245,7 +246,7 @@ struct StudyTests {
   /// A budget that is used up by the sessions before; more time goes on with the same numbers.
   @Test func aUsedUpBudgetStopsAtOnce() throws {
     let folder = try Workspace.newFolderWithData()
-    _ = try Self.interrupt(in: folder, at: 20, by: SIGINT)
+    _ = try Self.interrupt(in: folder, at: Self.epochs / 2, by: SIGINT)
     let arguments = Self.arguments() + ["--time-budget"]
     // A study that has taken an hour.
     let path = folder + "/study/study.json"

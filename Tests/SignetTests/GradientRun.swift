@@ -24,7 +24,8 @@ struct GradientRun {
         sample.dy, stride: sample.filters, first: group * own, filters: own, kind: kind,
         precision: precision, key: 77 + UInt64(group), cuts: Set(cuts).sorted(), behind: behind, on: table)
     }
-    scratch = AlignedBuffer(count: sk_gradient_scratch_bytes(own))
+    scratch = AlignedBuffer(
+      count: sk_gradient_scratch_bytes(own, sample.shape.channels, sample.window.taps))
     // What is left in it must not count.
     scratch.pointer.update(repeating: 0xFF, count: scratch.count)
   }
@@ -86,10 +87,20 @@ struct GradientRun {
         window: window.cValue, dy: rows.pointer, row_bytes: rows.bytes, zeros: zeros.pointer,
         scales: part.rowScales.pointer, sums: part.rowSums.pointer,
         weights: signs.pointer + group * shape.filters * window.taps * layout.groupWords,
-        words: UInt32(layout.groupWords), channels: UInt32(shape.channels), filters: UInt32(shape.filters),
+        words: UInt32(layout.groupWords), panel: nil, channels: UInt32(shape.channels),
+        filters: UInt32(shape.filters),
         mask: mask.pointer + group * layout.groupWords, mask_words: UInt32(layout.words),
         kind: kind, dx: UnsafeMutableRawPointer(dx.pointer) + group * shape.channels * bytes,
         pixel_stride: UInt32(channels))
+      let panel = AlignedBuffer<UInt8>(
+        count: table.product(precision).input_panel_bytes?(&call) ?? 0)
+      if panel.count > 0 {
+        panel.pointer.update(repeating: 0xFF, count: panel.count)
+        for taps in ranges(window.taps) {
+          table.product(precision).input_panel?(&call, taps.lowerBound, taps.upperBound, panel.pointer)
+        }
+        call.panel = UnsafeRawPointer(panel.pointer)
+      }
       for range in ranges(sample.pixels) {
         table.product(precision).input_gradient(&call, range.lowerBound, range.upperBound, scratch.pointer)
       }

@@ -31,7 +31,8 @@ struct KernelRealGradientTests {
     let depth = window.taps * shape.channels
     let dw = AlignedBuffer<Float>(count: shape.groups * shape.filters * depth + 1)
     dw.pointer.update(repeating: .nan, count: dw.count)
-    let scratch = AlignedBuffer<UInt8>(count: sk_gradient_scratch_bytes(shape.filters))
+    let scratch = AlignedBuffer<UInt8>(
+      count: sk_gradient_scratch_bytes(shape.filters, shape.channels, window.taps))
     scratch.pointer.update(repeating: 0xFF, count: scratch.count)
     let columns = (depth + 15) / 16
     let tiles = (shape.filters + Int(SK_GRADIENT_ROWS) - 1) / Int(SK_GRADIENT_ROWS)

@@ -52,14 +52,62 @@ SK_INLINE sk_f32 SK_NAME(dot_pairs)(sk_f32 sum, sk_u32 panel, uint32_t word) {
 #undef SK_SUM
 #undef SK_SCALAR
 
+#ifdef SK_REAL_LOOKUP
+#include "lookup_reals.h"
+#include "input_lookup_reals.h"
+
+static void SK_NAME(input_gradient_any_bfloat16)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {
+  if (g->panel) {
+    SK_NAME(input_gradient_of_reals)(g, begin, end, scratch);
+  } else {
+    SK_NAME(input_gradient_bfloat16)(g, begin, end, scratch);
+  }
+}
+#endif
+
+#ifdef SK_BYTE_LOOKUP
+#include "lookup_bytes.h"
+#include "input_lookup_bytes.h"
+
+static void SK_NAME(input_gradient_any_int8)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {
+  if (g->panel) {
+    SK_NAME(input_gradient_of_bytes)(g, begin, end, scratch);
+  } else {
+    SK_NAME(input_gradient_int8)(g, begin, end, scratch);
+  }
+}
+#endif
+
 const sk_gradients SK_NAME(sk_gradients) = {
     .products =
         {
-            {SK_NAME(weight_gradient_float32), SK_NAME(input_gradient_float32), SK_NAME(pad_images_float32),
-             SK_NAME(convolution_panel_float32), SK_NAME(convolution_float32), SK_NAME(peak_float32)},
-            {SK_NAME(weight_gradient_bfloat16), SK_NAME(input_gradient_bfloat16), SK_NAME(pad_images_bfloat16),
-             SK_NAME(convolution_panel_bfloat16), SK_NAME(convolution_bfloat16), SK_NAME(peak_bfloat16)},
-            {SK_NAME(weight_gradient_int8), SK_NAME(input_gradient_int8), 0, 0, 0, SK_NAME(peak_int8)},
+            {.weight_gradient = SK_NAME(weight_gradient_float32),
+             .input_gradient = SK_NAME(input_gradient_float32),
+             .pad_images = SK_NAME(pad_images_float32),
+             .convolution_panel = SK_NAME(convolution_panel_float32),
+             .convolution = SK_NAME(convolution_float32),
+             .peak = SK_NAME(peak_float32)},
+            {.weight_gradient = SK_NAME(weight_gradient_bfloat16),
+#ifdef SK_REAL_LOOKUP
+             .input_gradient = SK_NAME(input_gradient_any_bfloat16),
+             .input_panel_bytes = SK_NAME(input_panel_bytes_of_reals),
+             .input_panel = SK_NAME(input_panel_of_reals),
+#else
+             .input_gradient = SK_NAME(input_gradient_bfloat16),
+#endif
+             .pad_images = SK_NAME(pad_images_bfloat16),
+             .convolution_panel = SK_NAME(convolution_panel_bfloat16),
+             .convolution = SK_NAME(convolution_bfloat16),
+             .peak = SK_NAME(peak_bfloat16)},
+            {.weight_gradient = SK_NAME(weight_gradient_int8),
+#ifdef SK_BYTE_LOOKUP
+             .input_gradient = SK_NAME(input_gradient_any_int8),
+             .input_panel_bytes = SK_NAME(input_panel_bytes_of_bytes),
+             .input_panel = SK_NAME(input_panel_of_bytes),
+#else
+             .input_gradient = SK_NAME(input_gradient_int8),
+#endif
+             .peak = SK_NAME(peak_int8)},
         },
     .pack = SK_NAME(pack_gradient),
     .maxima = SK_NAME(gradient_maxima),

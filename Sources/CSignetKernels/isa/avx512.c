@@ -17,6 +17,7 @@
 #define SK_FLOAT_REGISTER(x) "+v"(x)
 #define SK_MASK_REGISTERS
 #define SK_GRADIENT_VECTORS 4
+#define SK_BYTE_LOOKUP
 #define SK_SUM_REGISTER(x) "+v"(x)
 #include "../vector.h"
 #include "../gradient/avx512_vnni.h"

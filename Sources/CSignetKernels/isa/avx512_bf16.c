@@ -11,6 +11,8 @@
 #define SK_NAME(name) name##__avx512_bf16
 #define SK_MASK_REGISTERS
 #define SK_GRADIENT_VECTORS 4
+#define SK_BYTE_LOOKUP
+#define SK_REAL_LOOKUP
 #define SK_SUM_REGISTER(x) "+v"(x)
 #define SK_DOT_PAIRS(sum, panel, word) \
   (sk_f32) _mm512_dpbf16_ps((__m512)(sum), (__m512bh)(panel), (__m512bh)_mm512_set1_epi32((int)(word)))

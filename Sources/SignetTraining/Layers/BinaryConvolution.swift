@@ -265,9 +265,10 @@ package struct BinaryConvolution: Layer {
     let dz =
       (place ? gradient.tensor.replaced(by: input) : nil)
       ?? context.tensor(gradient.tensor.images, input, context.precision.element)
-    let inputs = product
     let sums = context.timed(.inputGradient, of: name) {
-      norm.gradientSums(dz, x: saved.x, affine: saved.affine, on: context) { rows, worker in
+      product.prepareInputGradient(on: context)
+      let inputs = product
+      return norm.gradientSums(dz, x: saved.x, affine: saved.affine, on: context) { rows, worker in
         inputs.inputGradient(rows, into: dz, worker: worker, on: context)
       }
     }

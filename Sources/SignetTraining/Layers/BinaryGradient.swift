@@ -26,6 +26,8 @@ struct BinaryGradient {
   private let signs: Memory
   private let zeros: Memory
   private let scratch: [Memory]
+  /// What each group's kernel looks its weights up in, if it does.
+  private var panels: [Memory?] = []
 
   /// Packs the gradient in the context's precision.
   init(
@@ -55,7 +57,7 @@ struct BinaryGradient {
     zeros = context.memory.take(bytes: (own + 4) * 4)
     zeros.bytes.update(repeating: 0, count: (own + 4) * 4)
     scratch = (0..<context.crew.pool.threads).map { _ in
-      context.memory.take(bytes: sk_gradient_scratch_bytes(own))
+      context.memory.take(bytes: sk_gradient_scratch_bytes(own, layout.groupChannels, window.taps))
     }
   }
 
@@ -96,24 +98,51 @@ struct BinaryGradient {
     for group in parts.indices { parts[group].releasePacked() }
   }
 
+  /// Arranges the weights for the kernels of `inputGradient`; to be asked for once, before that.
+  mutating func prepareInputGradient(on context: ComputeContext) {
+    let product = context.gradients.pointee.product(context.precision)
+    guard let size = product.input_panel_bytes, let arrange = product.input_panel else { return }
+    panels = parts.indices.map { group in
+      var call = inputCall(group)
+      let bytes = size(&call)
+      guard bytes > 0 else { return nil }
+      let panel = context.memory.take(bytes: bytes)
+      withUnsafePointer(to: call) { call in
+        context.crew.pool.runRanges(window.taps, grain: 1) { taps, _ in
+          arrange(call, taps.lowerBound, taps.upperBound, panel.raw)
+        }
+      }
+      return panel
+    }
+    withExtendedLifetime(self) {}
+  }
+
   /// `dz` of some input pixels, `[pixel, channels]`, overwritten.
   func inputGradient(
     _ range: Range<Int>, into target: Tensor, worker: Int, on context: ComputeContext
   ) {
     let kernel = context.gradients.pointee.product(context.precision).input_gradient
-    let channels = layout.groupChannels
-    for (group, part) in parts.enumerated() {
-      var call = sk_input_gradient(
-        window: window.cValue, dy: part.rows, row_bytes: part.rowBytes, zeros: zeros.raw,
-        scales: part.bytes.map { UnsafePointer($0.rowScales.floats) },
-        sums: part.bytes.map { UnsafeRawPointer($0.rowSums.raw).assumingMemoryBound(to: Int32.self) },
-        weights: signs.words + group * filters * window.taps * layout.groupWords,
-        words: UInt32(layout.groupWords), channels: UInt32(channels), filters: UInt32(filters),
-        mask: mask.words + group * layout.groupWords, mask_words: UInt32(layout.words),
-        kind: target.element.kernel, dx: target.raw + group * channels * target.element.bytes,
-        pixel_stride: UInt32(input.channels))
+    for group in parts.indices {
+      var call = inputCall(group)
+      call.kind = target.element.kernel
+      call.dx = target.raw + group * layout.groupChannels * target.element.bytes
       kernel(&call, range.lowerBound, range.upperBound, scratch[worker].raw)
     }
     withExtendedLifetime(self) {}
+  }
+
+  /// All but where the result goes.
+  private func inputCall(_ group: Int) -> sk_input_gradient {
+    let part = parts[group]
+    return sk_input_gradient(
+      window: window.cValue, dy: part.rows, row_bytes: part.rowBytes, zeros: zeros.raw,
+      scales: part.bytes.map { UnsafePointer($0.rowScales.floats) },
+      sums: part.bytes.map { UnsafeRawPointer($0.rowSums.raw).assumingMemoryBound(to: Int32.self) },
+      weights: signs.words + group * filters * window.taps * layout.groupWords,
+      words: UInt32(layout.groupWords),
+      panel: panels.isEmpty ? nil : panels[group].map { UnsafeRawPointer($0.raw) },
+      channels: UInt32(layout.groupChannels), filters: UInt32(filters),
+      mask: mask.words + group * layout.groupWords, mask_words: UInt32(layout.words), kind: .float32,
+      dx: zeros.raw, pixel_stride: UInt32(input.channels))
   }
 }

@@ -37,7 +37,7 @@ struct RealWeightGradient {
     let blocks = (own + Int(SK_GRADIENT_FILTERS) - 1) / Int(SK_GRADIENT_FILTERS)
     let packed = context.memory.take(bytes: blocks * steps * Int(SK_GRADIENT_FILTERS) * 4)
     let scratch = (0..<context.crew.pool.threads).map { _ in
-      context.memory.take(bytes: sk_gradient_scratch_bytes(own))
+      context.memory.take(bytes: sk_gradient_scratch_bytes(own, channels, window.taps))
     }
     let tasks = WeightGradientTasks(
       columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 12)

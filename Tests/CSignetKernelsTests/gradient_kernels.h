@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The products of a training step of two tables, on the same operands.
+#ifndef SIGNET_TESTS_GRADIENT_KERNELS_H
+#define SIGNET_TESTS_GRADIENT_KERNELS_H
+
+#include "random_operands.h"
+
+// What windows read along one side of an image, and the image itself.
+static int32_t bordered(int32_t before, int32_t size, int32_t outputs, int32_t stride, int32_t kernel) {
+  const int32_t read = (outputs - 1) * stride + kernel, all = before + size;
+  return read > all ? read : all;
+}
+
+// Both products in every precision, and the packing before them. An instruction that multiplies pairs of bfloat16 may
+// round otherwise, so it is not compared.
+static void gradients(const sk_kernels *a, const sk_kernels *b) {
+  const sk_gradients *tables[2] = {sk_gradients_for(a->isa), sk_gradients_for(b->isa)};
+  const sk_window w = random_window(0);
+  const uint32_t images = 1 + below(3), channels = random_size(), filters = random_size(), planes = 1 + below(4);
+  const uint32_t count = (channels + 31) / 32;
+  const size_t taps = (size_t)(w.kernel_height * w.kernel_width), depth = taps * channels;
+  const size_t in_pixels = images * (size_t)(w.in_height * w.in_width);
+  const size_t rows = images * (size_t)(w.out_height * w.out_width);
+  const sk_precision precision = (sk_precision)below(3);
+  // The digest must not depend on what this machine has.
+  if (precision == SK_PRECISION_BFLOAT16 && tables[1]->has_bfloat16) tables[1] = tables[0];
+  const int of_reals = precision != SK_PRECISION_INT8 && below(2);
+  float *dy = reals(rows * filters + 1), *x = reals(in_pixels * channels), levels[16];
+  // Images with a border for what reads reals.
+  const size_t row = channels * (size_t)bordered(w.pad_left, w.in_width, w.out_width, w.stride_width, w.kernel_width);
+  const size_t tall = (size_t)bordered(w.pad_top, w.in_height, w.out_height, w.stride_height, w.kernel_height);
+  const size_t element_bytes = precision == SK_PRECISION_FLOAT32 ? 4 : 2;
+  const size_t slack = SK_IMAGE_SLACK * element_bytes, image_bytes = images * tall * row * element_bytes;
+  const size_t run = (size_t)w.kernel_width * channels, steps = (run * element_bytes + 3) / 4;
+  const size_t panel_bytes = (filters + 15) / 16 * (size_t)w.kernel_height * steps * 64;
+  const int turned = (int)below(2), biased = (int)below(2);
+  float *weights = reals(filters * depth), *bias = reals(filters);
+  char *padded[2];
+  uint32_t *panels[2];
+  float *y[2];
+  uint32_t *bits = words(in_pixels * planes * count), *signs = words(filters * taps * count);
+  uint32_t *mask = words(in_pixels * count), *zeros = zeroed(filters + 4, 4);
+  for (int i = 0; i < 16; ++i) levels[i] = (float)(2 * i - 15) / 8;
+  const size_t blocks = (filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS;
+  const size_t packed = blocks * SK_GRADIENT_FILTERS * (rows + 3) * 4;
+  void *scratch = aligned_alloc(64, (sk_gradient_scratch_bytes(filters, channels, taps) + 63) / 64 * 64);
+  uint32_t *side[2];
+  uint16_t *narrow[2];
+  int8_t *bytes[2];
+  float *scales[2], *dw[2], *dx[2], *maxima[2], *sums[2];
+  int32_t *row_sums[2], *column_sums[2];
+  for (int i = 0; i < 2; ++i) {
+    side[i] = zeroed(packed, 1), narrow[i] = zeroed(rows * filters + 2, 2), bytes[i] = zeroed(rows * filters + 4, 1);
+    scales[i] = zeroed(rows, 4), row_sums[i] = zeroed(rows, 4), column_sums[i] = zeroed(filters, 4);
+    maxima[i] = zeroed(filters, 4), sums[i] = zeroed(filters, 4);
+    dw[i] = zeroed(filters * depth, 4), dx[i] = zeroed(in_pixels * channels, 4);
+    padded[i] = zeroed(image_bytes + 2 * slack, 1), panels[i] = zeroed(panel_bytes, 1), y[i] = zeroed(rows * filters, 4);
+    const sk_images source = {.values = padded[i] + slack, .row = row, .image = tall * row, .channels = channels};
+    tables[i]->round(dy, narrow[i], rows * filters);
+    const int is_narrow = precision != SK_PRECISION_FLOAT32;
+    const void *own = is_narrow ? (void *)narrow[i] : (void *)dy;
+    sk_gradient_pack p = {.kind = is_narrow ? SK_PRECISION_BFLOAT16 : SK_PRECISION_FLOAT32,
+                          .precision = precision,
+                          .dy = own,
+                          .stride = filters,
+                          .rows = rows,
+                          .filters = filters,
+                          .key = 77,
+                          .words = side[i],
+                          .bytes = bytes[i],
+                          .row_scales = scales[i],
+                          .row_sums = row_sums[i]};
+    float inverses[512], filter_scales[512];
+    tables[i]->sums(&p, 0, rows, sums[i]);
+    if (precision == SK_PRECISION_INT8) {
+      tables[i]->maxima(&p, 0, rows, maxima[i]);
+      for (uint32_t f = 0; f < filters; ++f) {
+        const int is_small = maxima[i][f] < SK_GRADIENT_SMALLEST;
+        inverses[f] = is_small ? 0 : SK_GRADIENT_LIMIT / maxima[i][f];
+        filter_scales[f] = is_small ? 0 : maxima[i][f] / SK_GRADIENT_LIMIT;
+      }
+      p.column_inverses = inverses;
+    }
+    tables[i]->pack(&p, 0, rows, column_sums[i]);
+    const sk_weight_gradient g = {.window = w,
+                                  .images = of_reals ? &source : 0,
+                                  .bits = bits,
+                                  .pixel_words = planes * count,
+                                  .plane_words = count,
+                                  .planes = planes,
+                                  .channels = channels,
+                                  .levels = levels,
+                                  .quantum = 0.5f,
+                                  .offset = 63,
+                                  .dy = side[i],
+                                  .rows = rows,
+                                  .filters = filters,
+                                  .scales = filter_scales,
+                                  .sums = column_sums[i],
+                                  .dw = dw[i]};
+    const size_t columns = of_reals ? (depth + 15) / 16 : taps * ((channels + 15) / 16);
+    const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
+    const size_t cut = below((uint32_t)columns + 1), half = below((uint32_t)tiles + 1);
+    const sk_products *k = tables[i]->products + precision;
+    if (of_reals) {
+      const sk_padding padding = {.images = source,
+                                  .to = padded[i] + slack,
+                                  .top = (size_t)w.pad_top,
+                                  .left = (size_t)w.pad_left,
+                                  .height = (size_t)w.in_height,
+                                  .width = (size_t)w.in_width,
+                                  .kind = SK_PRECISION_FLOAT32,
+                                  .from = x,
+                                  .pixel_stride = channels};
+      const size_t some = below(images + 1);
+      k->pad_images(&padding, 0, some);
+      k->pad_images(&padding, some, images);
+      const sk_convolution_weights shape = {.values = weights,
+                                            .filters = filters,
+                                            .kernel_height = (size_t)w.kernel_height,
+                                            .kernel_width = (size_t)w.kernel_width,
+                                            .channels = channels,
+                                            .filter_stride = depth,
+                                            .tap_stride = channels,
+                                            .channel_stride = 1,
+                                            .turned = turned};
+      const size_t panel_columns = (filters + 15) / 16, first = below((uint32_t)panel_columns + 1);
+      k->convolution_panel(&shape, 0, first, panels[i]);
+      k->convolution_panel(&shape, first, panel_columns, panels[i]);
+      const sk_convolution c = {.window = w,
+                                .images = source,
+                                .panel = panels[i],
+                                .bias = biased ? bias : 0,
+                                .filters = filters,
+                                .y = y[i],
+                                .pixel_stride = filters};
+      const size_t mid = below((uint32_t)rows + 1);
+      k->convolution(&c, 0, mid);
+      k->convolution(&c, mid, rows);
+    }
+    k->weight_gradient(&g, 0, cut, 0, tiles, scratch);
+    k->weight_gradient(&g, cut, columns, 0, half, scratch);
+    k->weight_gradient(&g, cut, columns, half, tiles, scratch);
+    const size_t element = precision == SK_PRECISION_INT8 ? 1 : is_narrow ? 2 : 4;
+    sk_input_gradient in = {.window = w,
+                                  .dy = element == 1 ? (void *)bytes[i] : own,
+                                  .row_bytes = filters * element,
+                                  .zeros = zeros,
+                                  .scales = scales[i],
+                                  .sums = row_sums[i],
+                                  .weights = signs,
+                                  .words = count,
+                                  .channels = channels,
+                                  .filters = filters,
+                                  .mask = mask,
+                                  .mask_words = count,
+                                  .dx = dx[i],
+                                  .pixel_stride = channels};
+    const size_t panel_size = k->input_panel_bytes ? k->input_panel_bytes(&in) : 0;
+    void *input_panel = panel_size ? aligned_alloc(64, panel_size) : 0;
+    const size_t some_taps = below((uint32_t)taps + 1);
+    if (input_panel) {
+      k->input_panel(&in, 0, some_taps, input_panel);
+      k->input_panel(&in, some_taps, taps, input_panel);
+      in.panel = input_panel;
+    }
+    const size_t middle = below((uint32_t)in_pixels + 1);
+    k->input_gradient(&in, 0, middle, scratch);
+    k->input_gradient(&in, middle, in_pixels, scratch);
+    free(input_panel);
+  }
+  expect_equal("round", narrow[1], narrow[0], rows * filters * 2);
+  expect_equal("sums of a gradient", sums[1], sums[0], filters * 4);
+  expect_equal("pack", side[1], side[0], packed);
+  expect_equal("pack's rows", bytes[1], bytes[0], rows * filters);
+  expect_equal("pack's row scales", scales[1], scales[0], rows * 4);
+  expect_equal("pack's row sums", row_sums[1], row_sums[0], rows * 4);
+  expect_equal("pack's filter sums", column_sums[1], column_sums[0], filters * 4);
+  expect_equal("weight_gradient", dw[1], dw[0], filters * depth * 4);
+  expect_equal("input_gradient", dx[1], dx[0], in_pixels * channels * 4);
+  expect_equal("pad_images", padded[1], padded[0], image_bytes + 2 * slack);
+  expect_equal("convolution of reals", y[1], y[0], rows * filters * 4);
+  for (int i = 0; i < 2; ++i) {
+    free(side[i]), free(narrow[i]), free(bytes[i]), free(scales[i]), free(row_sums[i]), free(column_sums[i]);
+    free(maxima[i]), free(sums[i]), free(dw[i]), free(dx[i]), free(padded[i]), free(panels[i]), free(y[i]);
+  }
+  free(weights), free(bias), free(dy), free(x), free(bits), free(signs), free(mask), free(zeros), free(scratch);
+}
+
+#endif
