@@ -118,7 +118,10 @@ struct TrainingBenchmarkReport: Encodable {
       for a whole step (median of \(runs); least \(String.fixed(millisecondsPerImageMinimum, 4)))
       Adam \(String.fixed(optimizerMilliseconds, 4)) ms of it; at most \(peakResidentBytes / 1_000_000) MB of memory
       \(processor ?? "unknown processor"), \(isa), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch)
-      peak of the products: \(rate(peakMacsPerSecond)) with one thread, \(rate(peakMacsPerSecondAllThreads)) with \(threads)
+      peak of multiply-add instructions: \(rate(peakMacsPerSecond)) with one thread, \(rate(peakMacsPerSecondAllThreads)) with \(threads)
       """)
+    if layers.contains(where: { ($0.inputGradientShareOfPeak ?? 0) > 1 }) {
+      print("above 100 % of it: sums with signs are looked up, not multiplied")
+    }
   }
 }

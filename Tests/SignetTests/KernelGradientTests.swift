@@ -100,10 +100,10 @@ struct KernelGradientTests {
   /// Sums of bfloat16 that are looked up are taken four by four.
   @Test(arguments: shapes)
   func inputGradient(_ shape: GradientShape) throws {
-    try forEachRun(
-      shape, planes: 1, seed: 32,
-      hasOwnOrder: { $1 == .bfloat16 && $0.product($1).input_panel != nil }
-    ) {
+    let looksUp = { (run: GradientRun, precision: Precision) in
+      precision == .bfloat16 && run.product(precision).input_panel != nil
+    }
+    try forEachRun(shape, planes: 1, seed: 32, hasOwnOrder: looksUp) {
       ($0.inputGradient(), $0.expectedInputGradient)
     } also: { run, found, _, place in
       expectSameBits(
