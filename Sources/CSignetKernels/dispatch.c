@@ -135,5 +135,10 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t kept = (SK_LOOKUP_PIXELS + 1) * vectors * 2 * vector;
   const size_t between = taps * blocks * SK_LOOKUP_ROWS * 6 * vector;
   const size_t lookups = SK_LOOKUP_ROWS * ((filters + 3) / 4) * vector + kept + between + filters * 4 + 2 * vector;
-  return products > lookups ? products : lookups;
+  // Of weight gradients: tables and indices, sums, what taps miss, rows.
+  const size_t tables = (SK_LOOKUP_ROWS + SK_LOOKUP_COLUMNS) * SK_LOOKUP_GROUPS * vector;
+  const size_t missed = SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4, rows = 5 * SK_LOOKUP_GROUPS * sizeof(void *);
+  const size_t weight_lookups = tables + SK_LOOKUP_WEIGHT_SUM_BYTES + missed + rows;
+  const size_t most = products > lookups ? products : lookups;
+  return most > weight_lookups ? most : weight_lookups;
 }

@@ -43,20 +43,38 @@ struct GradientRun {
     return ranges.reversed()
   }
 
+  /// Whether the weights' gradient is looked up, in groups of rows that are added up by themselves.
+  var looksUpWeights: Bool {
+    let (codes, levels) = (AlignedBuffer(sample.codes), AlignedBuffer(sample.levels))
+    let dw = AlignedBuffer<Float>(count: 1)
+    defer { withExtendedLifetime((codes, levels, dw)) {} }
+    return withUnsafePointer(
+      to: weightCall(0, codes: codes.pointer, levels: levels.pointer, dw: dw.pointer)
+    ) { table.product(precision).weight_columns($0) > 4 }
+  }
+
+  private func weightCall(
+    _ group: Int, codes: UnsafePointer<UInt32>, levels: UnsafePointer<Float>, dw: UnsafeMutablePointer<Float>
+  ) -> sk_weight_gradient {
+    let (shape, layout, part) = (sample.shape, sample.layout, parts[group])
+    return sk_weight_gradient(
+      window: sample.window.cValue, images: nil, bits: codes + group * layout.groupWords,
+      pixel_words: UInt32(layout.words * sample.planes), plane_words: UInt32(layout.words),
+      planes: UInt32(sample.planes), channels: UInt32(shape.channels), levels: levels,
+      quantum: sample.quantum, offset: sample.offset, dy: part.words.pointer, rows: sample.rows,
+      filters: UInt32(shape.filters), scales: part.columnScales.pointer, sums: part.columnSums.pointer, dw: dw
+    )
+  }
+
   func weightGradient() -> [Float] {
-    let (shape, window, layout) = (sample.shape, sample.window, sample.layout)
+    let (shape, window) = (sample.shape, sample.window)
     let (codes, levels) = (AlignedBuffer(sample.codes), AlignedBuffer(sample.levels))
     let size = shape.filters * window.taps * shape.channels
     let dw = AlignedBuffer<Float>(count: shape.groups * size + 1)
     dw.pointer.update(repeating: .nan, count: dw.count)
-    for (group, part) in parts.enumerated() {
-      var call = sk_weight_gradient(
-        window: window.cValue, images: nil, bits: codes.pointer + group * layout.groupWords,
-        pixel_words: UInt32(layout.words * sample.planes), plane_words: UInt32(layout.words),
-        planes: UInt32(sample.planes), channels: UInt32(shape.channels), levels: levels.pointer,
-        quantum: sample.quantum, offset: sample.offset, dy: part.words.pointer, rows: sample.rows,
-        filters: UInt32(shape.filters), scales: part.columnScales.pointer, sums: part.columnSums.pointer,
-        dw: dw.pointer + group * size)
+    for group in parts.indices {
+      var call = weightCall(
+        group, codes: codes.pointer, levels: levels.pointer, dw: dw.pointer + group * size)
       let columns = window.taps * ((shape.channels + 15) / 16)
       let tiles = (shape.filters + Int(SK_GRADIENT_ROWS) - 1) / Int(SK_GRADIENT_ROWS)
       for columns in ranges(columns) {
@@ -71,6 +89,9 @@ struct GradientRun {
     precondition(dw.pointer[dw.count - 1].isNaN, "written behind the end")
     return dw.array.dropLast()
   }
+
+  /// Whether this precision's input gradients may be looked up.
+  var looksUpInputs: Bool { table.product(precision).input_panel != nil }
 
   /// In floats, or rounded to bfloat16 and widened again.
   func inputGradient(into kind: sk_precision = .float32) -> [Float] {

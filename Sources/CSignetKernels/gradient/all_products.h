@@ -52,9 +52,28 @@ SK_INLINE sk_f32 SK_NAME(dot_pairs)(sk_f32 sum, sk_u32 panel, uint32_t word) {
 #undef SK_SUM
 #undef SK_SCALAR
 
+static size_t SK_NAME(weight_columns)(const sk_weight_gradient *g) {
+  (void)g;
+  return 4;
+}
+
 #ifdef SK_REAL_LOOKUP
 #include "lookup_reals.h"
 #include "input_lookup_reals.h"
+#include "weight_lookup_reals.h"
+
+static void SK_NAME(weight_gradient_any_bfloat16)(const sk_weight_gradient *g, size_t first_column, size_t end_column,
+                                                  size_t first_tile, size_t end_tile, void *scratch) {
+  if (SK_NAME(fits_of_reals)(g)) {
+    SK_NAME(weight_gradient_of_reals)(g, first_column, end_column, first_tile, end_tile, scratch);
+  } else {
+    SK_NAME(weight_gradient_bfloat16)(g, first_column, end_column, first_tile, end_tile, scratch);
+  }
+}
+
+static size_t SK_NAME(weight_columns_any_bfloat16)(const sk_weight_gradient *g) {
+  return SK_NAME(fits_of_reals)(g) ? SK_LOOKUP_COLUMNS / 2 : SK_NAME(weight_columns)(g);
+}
 
 static void SK_NAME(input_gradient_any_bfloat16)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {
   if (g->panel) {
@@ -68,6 +87,20 @@ static void SK_NAME(input_gradient_any_bfloat16)(const sk_input_gradient *g, siz
 #ifdef SK_BYTE_LOOKUP
 #include "lookup_bytes.h"
 #include "input_lookup_bytes.h"
+#include "weight_lookup_bytes.h"
+
+static void SK_NAME(weight_gradient_any_int8)(const sk_weight_gradient *g, size_t first_column, size_t end_column,
+                                              size_t first_tile, size_t end_tile, void *scratch) {
+  if (SK_NAME(fits_of_bytes)(g)) {
+    SK_NAME(weight_gradient_of_bytes)(g, first_column, end_column, first_tile, end_tile, scratch);
+  } else {
+    SK_NAME(weight_gradient_int8)(g, first_column, end_column, first_tile, end_tile, scratch);
+  }
+}
+
+static size_t SK_NAME(weight_columns_any_int8)(const sk_weight_gradient *g) {
+  return SK_NAME(fits_of_bytes)(g) ? SK_LOOKUP_COLUMNS / 2 : SK_NAME(weight_columns)(g);
+}
 
 static void SK_NAME(input_gradient_any_int8)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {
   if (g->panel) {
@@ -82,29 +115,38 @@ const sk_gradients SK_NAME(sk_gradients) = {
     .products =
         {
             {.weight_gradient = SK_NAME(weight_gradient_float32),
+             .weight_columns = SK_NAME(weight_columns),
              .input_gradient = SK_NAME(input_gradient_float32),
              .pad_images = SK_NAME(pad_images_float32),
              .convolution_panel = SK_NAME(convolution_panel_float32),
              .convolution = SK_NAME(convolution_float32),
              .peak = SK_NAME(peak_float32)},
-            {.weight_gradient = SK_NAME(weight_gradient_bfloat16),
+            {
 #ifdef SK_REAL_LOOKUP
+             .weight_gradient = SK_NAME(weight_gradient_any_bfloat16),
+             .weight_columns = SK_NAME(weight_columns_any_bfloat16),
              .input_gradient = SK_NAME(input_gradient_any_bfloat16),
              .input_panel_bytes = SK_NAME(input_panel_bytes_of_reals),
              .input_panel = SK_NAME(input_panel_of_reals),
 #else
+             .weight_gradient = SK_NAME(weight_gradient_bfloat16),
+             .weight_columns = SK_NAME(weight_columns),
              .input_gradient = SK_NAME(input_gradient_bfloat16),
 #endif
              .pad_images = SK_NAME(pad_images_bfloat16),
              .convolution_panel = SK_NAME(convolution_panel_bfloat16),
              .convolution = SK_NAME(convolution_bfloat16),
              .peak = SK_NAME(peak_bfloat16)},
-            {.weight_gradient = SK_NAME(weight_gradient_int8),
+            {
 #ifdef SK_BYTE_LOOKUP
+             .weight_gradient = SK_NAME(weight_gradient_any_int8),
+             .weight_columns = SK_NAME(weight_columns_any_int8),
              .input_gradient = SK_NAME(input_gradient_any_int8),
              .input_panel_bytes = SK_NAME(input_panel_bytes_of_bytes),
              .input_panel = SK_NAME(input_panel_of_bytes),
 #else
+             .weight_gradient = SK_NAME(weight_gradient_int8),
+             .weight_columns = SK_NAME(weight_columns),
              .input_gradient = SK_NAME(input_gradient_int8),
 #endif
              .peak = SK_NAME(peak_int8)},

@@ -24,13 +24,10 @@ SK_INLINE SK_NAME(byte_signs) SK_NAME(signs_of_bytes)(void) {
   return (SK_NAME(byte_signs)){(__m512i)four, _mm512_set1_epi32(0xFF), _mm512_set1_epi32(1), (__m512i)start};
 }
 
-// The sums of a group's 5 bytes, of the 8 that lie at `bytes`; their highest bits are inverted.
-SK_INLINE __m512i SK_NAME(byte_sums)(const SK_NAME(byte_signs) *signs, const uint8_t *bytes) {
-  int32_t low, high;
-  memcpy(&low, bytes, 4);
-  memcpy(&high, bytes + 4, 4);
-  const __m512i four = _mm512_dpbusd_epi32(signs->start, _mm512_set1_epi32(low), signs->four);
-  const __m512i fifth = _mm512_set1_epi32((high & 0xFF) - 128);
+// The sums of the 5 lowest bytes; their highest bits are inverted.
+SK_INLINE __m512i SK_NAME(byte_sums)(const SK_NAME(byte_signs) *signs, uint64_t bytes) {
+  const __m512i four = _mm512_dpbusd_epi32(signs->start, _mm512_set1_epi32((int32_t)bytes), signs->four);
+  const __m512i fifth = _mm512_set1_epi32((int32_t)(bytes >> 32 & 0xFF) - 128);
   return _mm512_packs_epi32(_mm512_sub_epi32(four, fifth), _mm512_add_epi32(four, fifth));
 }
 

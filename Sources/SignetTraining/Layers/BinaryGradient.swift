@@ -63,10 +63,9 @@ struct BinaryGradient {
 
   /// `dW`, `[filters, taps, C/groups]`, overwritten; to be asked for once, and first.
   mutating func weightGradient(into target: UnsafeMutablePointer<Float>, on context: ComputeContext) {
-    let kernel = context.gradients.pointee.product(context.precision).weight_gradient
+    let product = context.gradients.pointee.product(context.precision)
     let channels = layout.groupChannels
     let columns = window.taps * ((channels + 15) / 16)
-    let tasks = WeightGradientTasks(columns: columns, filters: filters, threads: context.crew.pool.threads)
     for (group, part) in parts.enumerated() {
       guard let packed = part.packed else { preconditionFailure("the weights' gradient was given away") }
       levels.withUnsafeBufferPointer { levels in
@@ -83,8 +82,11 @@ struct BinaryGradient {
               scales: scales.baseAddress, sums: sums.baseAddress,
               dw: target + group * filters * window.taps * channels)
             withUnsafePointer(to: call) { call in
+              let tasks = WeightGradientTasks(
+                columns: columns, filters: filters, threads: context.crew.pool.threads,
+                fewest: product.weight_columns(call))
               tasks.run(on: context) { columns, tiles, worker in
-                kernel(
+                product.weight_gradient(
                   call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,
                   scratch[worker].raw)
               }
