@@ -5,8 +5,10 @@ import Testing
 
 /// Oracle: figures made so that the verdict is plain.
 struct FindingTests {
-  private func outcomes(_ top1: [Double], signChange: Double = 0.001, fileBytes: Int = 1000) -> [RunOutcome] {
-    top1.map { MadeUp.outcome(top1: $0, signChange: signChange, fileBytes: fileBytes) }
+  private func outcomes(
+    _ top1: [Double], signChange: Double = 0.001, atStart: Double? = nil, fileBytes: Int = 1000
+  ) -> [RunOutcome] {
+    top1.map { MadeUp.outcome(top1: $0, signChange: signChange, atStart: atStart, fileBytes: fileBytes) }
   }
 
   private func verdicts(_ study: StudyName, _ rows: [String: [RunOutcome]]) -> [Finding.Verdict] {
@@ -18,13 +20,16 @@ struct FindingTests {
       "binary, 1e-2": outcomes([0.2, 0.21], signChange: 0.021), "binary, 1e-4": outcomes([0.4, 0.41]),
       "full precision, 1e-2": outcomes([0.5, 0.5], signChange: 0.021 / 19),
     ]
-    #expect(verdicts(.learningRate, rows) == [.holds, .holds, .doesNotHold])
+    #expect(verdicts(.learningRate, rows) == [.holds, .holds, .holds, .doesNotHold])
+    // The start of training counts by itself.
+    rows["binary, 1e-4"] = outcomes([0.4, 0.41], atStart: 0.0022)
+    #expect(verdicts(.learningRate, rows) == [.holds, .doesNotHold, .holds, .doesNotHold])
     // One seed of two below 20 times: undecided.
     rows["binary, 1e-4"] = outcomes([0.4], signChange: 0.001) + outcomes([0.41], signChange: 0.0011)
-    #expect(verdicts(.learningRate, rows) == [.holds, .undecided, .doesNotHold])
+    #expect(verdicts(.learningRate, rows) == [.holds, .undecided, .undecided, .doesNotHold])
     // A layer in which nothing changes is infinitely far from one in which something does.
     rows["binary, 1e-4"] = outcomes([0.4, 0.41], signChange: 0)
-    #expect(verdicts(.learningRate, rows) == [.holds, .holds, .doesNotHold])
+    #expect(verdicts(.learningRate, rows) == [.holds, .holds, .holds, .doesNotHold])
     let shows = StudyName.learningRate.findings(MadeUp.rows(.learningRate, rows))[1].shows
     #expect(shows.hasPrefix("∞× (conv2) to ∞× (conv2)") && shows.contains("1 binary layer and 2 seeds"))
   }

@@ -48,7 +48,8 @@ enum MadeUp {
 
   /// An outcome with validation accuracies of its epochs, and one binary layer between two real ones.
   static func outcome(
-    top1: Double, validation: [Double] = [0.25, 0.5], signChange: Double = 0.001, fileBytes: Int = 1000,
+    top1: Double, validation: [Double] = [0.25, 0.5], signChange: Double = 0.001, atStart: Double? = nil,
+    fileBytes: Int = 1000,
     seconds: Double = 90
   ) -> RunOutcome {
     RunOutcome(
@@ -59,9 +60,10 @@ enum MadeUp {
           signChanges: ["conv1": 0, "conv2": signChange, "conv3": signChange / 2])
       },
       layers: [
-        .init(name: "conv1", isBinary: false, signChange: 0),
-        .init(name: "conv2", isBinary: true, signChange: signChange),
-        .init(name: "conv3", isBinary: false, signChange: signChange / 2),
+        .init(name: "conv1", isBinary: false, signChange: 0, signChangeAtStart: 0),
+        .init(
+          name: "conv2", isBinary: true, signChange: signChange, signChangeAtStart: atStart ?? 2 * signChange),
+        .init(name: "conv3", isBinary: false, signChange: signChange / 2, signChangeAtStart: signChange),
       ],
       test: .init(count: 200, top1: top1, top5: 1, logitsSha256: "00"), fileBytes: fileBytes,
       float32Bytes: 20_000, compression: 20_000 / Double(fileBytes),

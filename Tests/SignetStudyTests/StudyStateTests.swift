@@ -98,15 +98,23 @@ struct StudyStateTests {
     var configuration = MadeUp.configuration(
       try #require(StudyPlan(.binarizations, MadeUp.settings()).runs.first), MadeUp.settings())
     configuration.network = network
-    let outcome = RunOutcome(
-      lines: lines, trainer: try Trainer(configuration, stepsPerEpoch: 2),
-      report: ModelReport(
-        try CompactModel(bytes: Trainer(configuration, stepsPerEpoch: 2).compactModel(), path: "m")),
-      test: Evaluation(), millisecondsPerImage: 1)
+    func runOutcome(of lines: [MetricsLine]) throws -> RunOutcome {
+      try RunOutcome(
+        lines: lines, trainer: Trainer(configuration, stepsPerEpoch: 2),
+        report: ModelReport(
+          CompactModel(bytes: Trainer(configuration, stepsPerEpoch: 2).compactModel(), path: "m")),
+        test: Evaluation(), millisecondsPerImage: 1)
+    }
+    let outcome = try runOutcome(of: lines)
     #expect(outcome.epochs.map(\.signChanges) == [["convB": 0.2], ["convB": 0.2]])
     #expect(outcome.epochs.map(\.step) == [2, 3] && outcome.epochs.map(\.validationTop1) == [0.75, 0.75])
     #expect(outcome.layers.map(\.name) == ["convB"] && outcome.layers.map(\.isBinary) == [true])
     #expect(abs(outcome.layers[0].signChange - 0.2) < 1e-15)
+    #expect(outcome.layers[0].signChangeAtStart == outcome.layers[0].signChange)
+    // 100 steps with a share of 0.5 are the start, another 100 with 0.25 are not.
+    let more = try (1...200).map { try line(.step, $0, 1, $0 <= 100 ? 0.5 : 0.25, Double($0)) }
+    let later = try runOutcome(of: MetricsLine.lines(in: Array(more.joined(separator: "\n").utf8)).lines)
+    #expect(later.layers[0].signChangeAtStart == 0.5 && later.layers[0].signChange == 0.375)
     #expect(outcome.times.seconds == 4.5)
   }
 }

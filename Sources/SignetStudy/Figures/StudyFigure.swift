@@ -41,20 +41,20 @@ package struct StudyFigure: Sendable {
       yAxis: PlotAxis("validation top-1 (%)", limits: 0...100), series: series)
   }
 
-  /// The paper's figure 2: the share of sign changes, layer by layer.
+  /// The paper's figure 2: the share of sign changes, layer by layer, at the start of training.
   private static func signChanges(_ rows: [StudyRow]) -> LinePlot? {
     guard let layers = rows.map(\.layers).max(by: { $0.count < $1.count }), !layers.isEmpty else {
       return nil
     }
     let series = rows.compactMap { row -> PlotSeries? in
       let points = layers.enumerated().compactMap { place, layer -> PlotSeries.Point? in
-        let sample = Sample(row.signChange(of: layer.name).values.map { $0 * 100 })
+        let sample = Sample(row.signChangeAtStart(of: layer.name).values.map { $0 * 100 })
         return sample.mean.map { PlotSeries.Point(Double(place), $0, spread: sample.deviation) }
       }
       return points.isEmpty ? nil : PlotSeries(row.title, points)
     }
     return LinePlot(
-      title: "Weights whose sign changes in a step, by layer",
+      title: "Weights whose sign changes in a step, by layer, first \(StudyName.startSteps) steps",
       xAxis: PlotAxis("layer", .categories(layers.map(\.name))),
       yAxis: PlotAxis("share of sign changes (%)", .logarithmic), series: series)
   }

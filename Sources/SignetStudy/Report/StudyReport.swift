@@ -86,8 +86,18 @@ package struct StudyReport {
     return "\(published.network): \(parts.joined(separator: ", "))"
   }
 
-  /// The figures behind the paper's figure 2, in percent.
+  /// The figures behind the paper's figure 2: at the start of training, and over all of it.
   private func signChanges(_ part: StudyResults.Part) -> String? {
+    let parts = [
+      signChanges(part, "the first \(StudyName.startSteps) steps") { $0.signChangeAtStart(of: $1) },
+      signChanges(part, "all steps of a run") { $0.signChange(of: $1) },
+    ].compactMap { $0 }
+    return parts.isEmpty ? nil : parts.joined(separator: "\n")
+  }
+
+  private func signChanges(
+    _ part: StudyResults.Part, _ steps: String, _ share: (StudyRow, String) -> Sample
+  ) -> String? {
     guard let layers = part.rows.map(\.layers).max(by: { $0.count < $1.count }), !layers.isEmpty else {
       return nil
     }
@@ -97,12 +107,12 @@ package struct StudyReport {
         [layer.name]
           + part.rows.map { row in
             guard let own = row.layers.first(where: { $0.name == layer.name }) else { return "–" }
-            let sample = Sample(row.signChange(of: layer.name).values.map { $0 * 100 })
+            let sample = Sample(share(row, layer.name).values.map { $0 * 100 })
             return (Figure.spread(sample, decimals: 4) ?? "–") + (own.isBinary ? "" : " (real)")
           })
     }
     return
-      "Share of weights whose sign changes in a step, in percent, mean over all steps of a run:\n\n"
+      "Share of weights whose sign changes in a step, in percent, mean over \(steps):\n\n"
       + table.text
   }
 

@@ -42,13 +42,16 @@ package struct RunOutcome: Codable, Hashable, Sendable {
     /// Whether the network uses the weights' signs, or the weights.
     package let isBinary: Bool
     package let signChange: Double
+    /// The same over the first steps alone, ``StudyName/startSteps`` of them.
+    package let signChangeAtStart: Double
 
     package init(
-      name: String, isBinary: Bool, signChange: Double
+      name: String, isBinary: Bool, signChange: Double, signChangeAtStart: Double
     ) {
       self.name = name
       self.isBinary = isBinary
       self.signChange = signChange
+      self.signChangeAtStart = signChangeAtStart
     }
   }
 
@@ -120,7 +123,7 @@ package struct RunOutcome: Codable, Hashable, Sendable {
       return sums.mapValues { $0 / Double(steps.count) }
     }
     let byEpoch = Dictionary(grouping: steps, by: \.epoch)
-    let whole = means(steps)
+    let (whole, start) = (means(steps), means(Array(steps.prefix(StudyName.startSteps))))
     var layers: [Layer] = []
     var network = trainer.network
     network.forEachParameter { name, parameter in
@@ -128,7 +131,9 @@ package struct RunOutcome: Codable, Hashable, Sendable {
       guard parameter.role != .other, let share = whole[layer] else { return }
       var isBinary = false
       if case .latentBinary = parameter.role { isBinary = true }
-      layers.append(Layer(name: layer, isBinary: isBinary, signChange: share))
+      layers.append(
+        Layer(
+          name: layer, isBinary: isBinary, signChange: share, signChangeAtStart: start[layer] ?? share))
     }
     self.init(
       epochs: lines.filter { $0.kind == .epoch }.map { line in

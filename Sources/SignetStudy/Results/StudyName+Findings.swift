@@ -4,6 +4,12 @@ extension StudyName {
   /// How many times more signs must change for the learning rate to be called too high: the paper has about a hundred.
   package static let signChangeFactor = 20.0
 
+  /// Steps that count as the start of training, for sign changes.
+  ///
+  /// The paper's 6…40 % of weights in a step of Adam at 1e-2 can only be of early steps: of weights that have spread over [−1, 1],
+  /// at most 1 % are within a step's reach of 0.
+  package static let startSteps = 100
+
   /// What falls by this share of its best accuracy has collapsed.
   package static let collapse = 0.1
 
@@ -20,12 +26,15 @@ extension StudyName {
             of: row("binary, 1e-4"), above: row("binary, 1e-2"),
             paper: "A binary net learns better at 1e-4 than at 1e-2 (top-1 36.4 against 20.9)."),
           .signChanges(
-            of: row("binary, 1e-2"), above: row("binary, 1e-4"),
+            of: row("binary, 1e-2"), above: row("binary, 1e-4"), share: \.signChangeAtStart,
             paper:
-              "In every layer of the binary net far more signs change in a step at 1e-2 (6…40 %) than at 1e-4 (0.05…0.4 %); here: at least \(Int(Self.signChangeFactor)) times as many."
+              "In every layer of the binary net far more signs change in a step at 1e-2 (6…40 %) than at 1e-4 (0.05…0.4 %); here: at least \(Int(Self.signChangeFactor)) times as many in the first \(Self.startSteps) steps."
           ),
           .signChanges(
-            of: row("binary, 1e-2"), above: row("full precision, 1e-2"),
+            of: row("binary, 1e-2"), above: row("binary, 1e-4"), share: \.signChange,
+            paper: "The same, over all steps of a run."),
+          .signChanges(
+            of: row("binary, 1e-2"), above: row("full precision, 1e-2"), share: \.signChange,
             paper:
               "At the same rate of 1e-2, far fewer signs change in a full-precision net (1e-4…4e-2 %); here: at most a \(Int(Self.signChangeFactor))th in every layer."
           ),
@@ -97,7 +106,7 @@ extension StudyName {
 extension Finding {
   /// That in every binary layer the first row's share of sign changes is many times the second's.
   fileprivate static func signChanges(
-    of first: StudyRow?, above second: StudyRow?, paper: String
+    of first: StudyRow?, above second: StudyRow?, share of: KeyPath<RunOutcome.Layer, Double>, paper: String
   ) -> Finding? {
     guard let first, let second else { return nil }
     let layers = first.layers.filter(\.isBinary).map(\.name)
@@ -107,7 +116,7 @@ extension Finding {
         return nil
       }
       func share(_ outcome: RunOutcome, _ layer: String) -> Double {
-        outcome.layers.first { $0.name == layer }?.signChange ?? 0
+        outcome.layers.first { $0.name == layer }?[keyPath: of] ?? 0
       }
       return layers.map { layer in
         let (high, low) = (share(a, layer), share(b, layer))

@@ -32,6 +32,11 @@ package struct StudyRow: Sendable {
     Sample(outcomes.compactMap { $0.layers.first { $0.name == layer }?.signChange })
   }
 
+  /// The same over the first ``StudyName/startSteps`` steps.
+  package func signChangeAtStart(of layer: String) -> Sample {
+    Sample(outcomes.compactMap { $0.layers.first { $0.name == layer }?.signChangeAtStart })
+  }
+
   /// How far the validation accuracy of each seed falls from its best epoch to its last, as a share of the best.
   package var falls: [Double] {
     outcomes.compactMap { outcome in
