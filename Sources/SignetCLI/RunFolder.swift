@@ -15,6 +15,8 @@ struct RunFolder {
   var checkpointPath: String { path + "/checkpoint.safetensors" }
   var modelPath: String { path + "/model.signet" }
   var configurationPath: String { path + "/config.yaml" }
+  /// Where earlier checkpoints are, if more than one is kept.
+  var kept: KeptCheckpoints { KeptCheckpoints(path: path + "/checkpoints") }
   var metricsPath: String { path + "/metrics.jsonl" }
 
   /// Refuses a folder that has something in it, and a file; `new` is what would be made in it.
@@ -63,32 +65,43 @@ struct RunFolder {
     }
   }
 
-  /// The checkpoint of a run that is to be resumed.
-  func checkpoint() throws -> Checkpoint {
-    guard FileManager.default.fileExists(atPath: checkpointPath) else {
-      let isRun = FileManager.default.fileExists(atPath: configurationPath)
-      throw TrainingError(
-        .badRun,
-        isRun
-          ? "\(path) has no checkpoint to resume: the run stopped before its first; remove the folder, and start without --resume"
-          : "\(path) has no checkpoint to resume; start the run without --resume")
-    }
+  /// The checkpoint of a run that is to be resumed; if it is damaged or lost, the newest of those kept, which is told.
+  func checkpoint(tell: (String) -> Void = { _ in }) throws -> Checkpoint {
     removeLeftovers()
-    return try Checkpoint(path: checkpointPath)
+    do {
+      guard FileManager.default.fileExists(atPath: checkpointPath) else { throw missingCheckpoint }
+      return try Checkpoint(path: checkpointPath)
+    } catch {
+      guard let (path, checkpoint) = kept.newest else { throw error }
+      tell("\(error)\ngoing on from \(path) instead, step \(checkpoint.trainer.step)")
+      return checkpoint
+    }
+  }
+
+  private var missingCheckpoint: TrainingError {
+    let isRun = FileManager.default.fileExists(atPath: configurationPath)
+    return TrainingError(
+      .badRun,
+      isRun
+        ? "\(path) has no checkpoint to resume: the run stopped before its first; remove the folder, and start without --resume"
+        : "\(path) has no checkpoint to resume; start the run without --resume")
   }
 
   /// Replaces checkpoint and model, each as a whole; the checkpoint last, since a run resumed from the old one makes the
   /// model again.
-  func save(checkpoint: Checkpoint, model: [UInt8]) throws {
+  func save(checkpoint: Checkpoint, model: [UInt8], keeping count: Int = 1) throws {
     try write(model, to: modelPath)
     try checkpoint.write(to: checkpointPath)
+    try kept.add(checkpoint, at: checkpointPath, count: count)
   }
 
   /// A process that was killed while it wrote leaves its temporary file.
   func removeLeftovers() {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    where name.hasPrefix(".signet-") && name.hasSuffix(".tmp") {
-      try? FileManager.default.removeItem(atPath: path + "/" + name)
+    for folder in [path, kept.path] {
+      for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      where name.hasPrefix(".signet-") && name.hasSuffix(".tmp") {
+        try? FileManager.default.removeItem(atPath: folder + "/" + name)
+      }
     }
   }
 

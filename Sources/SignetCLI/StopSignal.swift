@@ -28,7 +28,9 @@ enum StopSignal {
     }
   }
 
+  static var isAsked: Bool { isRequested.load(ordering: .relaxed) }
+
   static func check() throws {
-    if isRequested.load(ordering: .relaxed) { throw Stopped() }
+    if isAsked { throw Stopped() }
   }
 }

@@ -81,7 +81,7 @@ final class StudySessionRun {
   var whatIsKept: String {
     let state = runner.state
     return
-      "\(state.done) of \(counted(state.runs.count, "run")) are done and in \(folder.path); the run in work keeps its whole epochs"
+      "\(state.done) of \(counted(state.runs.count, "run")) are done and in \(folder.path); the run in work keeps its steps"
   }
 
   private func perform(_ record: RunRecord, number: Int) throws -> RunOutcome {
@@ -111,13 +111,13 @@ final class StudySessionRun {
           let now = clock.now
           runner.epochEnded(result.epoch, seconds: epochStart.duration(to: now).seconds)
           epochStart = now
-          progress.show(event)
-          // The epoch's checkpoint is written after this; whether to stop is asked at the next step.
-          return
         }
         progress.show(event)
-        try StopSignal.check()
-        try runner.checkTime()
+      },
+      shouldStop: { [runner] in
+        // Asked again when the run has kept its checkpoint.
+        do { try runner.checkTime() } catch is TimeBudgetUsedUp { return true }
+        return StopSignal.isAsked
       })
     try StopSignal.check()
     try runner.checkTime()

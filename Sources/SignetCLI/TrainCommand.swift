@@ -72,6 +72,7 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Go on where the run in --output stopped; options are the run's own.")
   var resume = false
 
+  @OptionGroup var checkpoints: CheckpointOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var printing: OutputOptions
 
@@ -104,9 +105,10 @@ struct TrainCommand: ParsableCommand {
   }
 
   func run() throws {
+    StopSignal.catchOnce()
     let folder = RunFolder(output)
     let crew = try threads.crew()
-    let stored = resume ? try folder.checkpoint().trainer : nil
+    let stored = resume ? try folder.checkpoint(tell: Self.tell).trainer : nil
     if stored == nil { try folder.checkIsFree() }
     let (configuration, images) = try stored.map { try resumed($0.configuration) } ?? fresh()
     let job = try TrainingJob(
@@ -117,6 +119,7 @@ struct TrainCommand: ParsableCommand {
     let start = clock.now
     var last: EpochResult?
     let trainer = try job.run(
+      checkpoints: checkpoints.plan,
       started: {
         print(
           "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)"
@@ -131,9 +134,20 @@ struct TrainCommand: ParsableCommand {
       validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
       seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: job.batches.waited.seconds)
     try printing.print(result) {
+      guard trainer.isFinished else { return }
       print(
         "\(output): \(counted(result.epochs, "epoch")), \(counted(result.steps, "step")), \(String.fixed(result.seconds, 1)) s"
       )
     }
+    guard trainer.isFinished else {
+      Self.tell(
+        "stopped after step \(trainer.step), in epoch \(trainer.epoch + 1) of \(configuration.epochs); signet train --resume --output \(output) goes on"
+      )
+      throw ExitCode(130)
+    }
+  }
+
+  private static func tell(_ text: String) {
+    FileHandle.standardError.write(Data("\(text)\n".utf8))
   }
 }

@@ -26,9 +26,9 @@ final class TrainingBatches {
       augmentation: Augmentation(parsing: configuration.augmentation ?? "none"))
   }
 
-  /// Gives the batches of an epoch, one a call, then nil; each is valid until the next call.
-  func epoch(_ epoch: Int) -> () -> TrainingBatch? {
-    let prefetcher = BatchPrefetcher(loader: loader, epoch: epoch)
+  /// Gives the batches of an epoch from `first` on, one a call, then nil; each is valid until the next call.
+  func epoch(_ epoch: Int, from first: Int = 0) -> () -> TrainingBatch? {
+    let prefetcher = BatchPrefetcher(loader: loader, epoch: epoch, firstBatch: first)
     var current: Batch?
     return { [self] in
       let before = prefetcher.waited

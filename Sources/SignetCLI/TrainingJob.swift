@@ -31,19 +31,27 @@ struct TrainingJob {
     batches = try TrainingBatches(training, configuration)
     isNew = stored == nil
     trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
-    guard trainer.step == trainer.epoch * batches.loader.batchesPerEpoch else {
+    let (steps, partial) = (batches.loader.batchesPerEpoch, trainer.progress.steps)
+    guard partial < steps, trainer.step == trainer.epoch * steps + partial else {
       throw TrainingError(
         .badRun,
-        "\(folder.checkpointPath): \(counted(trainer.epoch, "epoch")) of \(counted(batches.loader.batchesPerEpoch, "step")) are not \(counted(trainer.step, "step")); use another checkpoint"
+        "\(folder.checkpointPath): \(counted(trainer.epoch, "epoch")) of \(counted(steps, "step"))\(partial > 0 ? " and \(partial)" : "") are not \(counted(trainer.step, "step")); use another checkpoint"
       )
     }
   }
 
-  /// Trains to the last epoch and keeps everything in the folder; an error that `observe` throws stops the run.
-  func run(started: () -> Void, observe: @escaping (TrainingEvent) throws -> Void) throws -> Trainer {
+  /// Trains to the last epoch, or to the step after which `shouldStop` says so, and keeps everything in the folder.
+  ///
+  /// An error that `observe` throws ends the run without a checkpoint.
+  func run(
+    checkpoints: CheckpointPlan = CheckpointPlan(), started: () -> Void,
+    observe: @escaping (TrainingEvent) throws -> Void,
+    shouldStop: @escaping () throws -> Bool = { StopSignal.isAsked }
+  ) throws -> Trainer {
     if isNew { try folder.create(configuration) }
     let log = try RunLog(folder: folder, after: isNew ? nil : trainer.step)
     started()
+    let isDue = checkpoints.pace.clock()
     var run = TrainingRun(
       trainer: trainer, batches: batches.epoch,
       validate: { [held, crew] model in
@@ -52,12 +60,13 @@ struct TrainingJob {
       },
       save: { [folder] checkpoint, model in
         try log.flush()
-        try folder.save(checkpoint: checkpoint, model: model)
+        try folder.save(checkpoint: checkpoint, model: model, keeping: checkpoints.kept)
       },
       observe: { event in
         try log.write(event)
         try observe(event)
-      })
+      },
+      afterStep: { step in try shouldStop() ? .stop : isDue(step.step) ? .save : .goOn })
     do {
       try run.run(on: context())
     } catch {

@@ -54,7 +54,7 @@ struct Stripes {
     var changes: [Double] = []
     var run = TrainingRun(
       trainer: try Trainer(configuration, stepsPerEpoch: 15),
-      batches: { epoch in
+      batches: { epoch, _ in
         var random = SplitMix64(seed: 73, stream: UInt64(epoch))
         var starts = random.permutation(15)
         return {

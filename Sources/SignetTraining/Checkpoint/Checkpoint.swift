@@ -8,7 +8,7 @@ import FoundationEssentials
 import Foundation
 #endif
 
-/// A training run at the end of an epoch, as a safetensors file: what it needs to go on with the same bits.
+/// A training run between two steps, as a safetensors file: what it needs to go on with the same bits.
 ///
 /// Tensors are `parameter.NAME`, Adam's `first.NAME` and `second.NAME`, and `statistic.NAME`; the configuration and the progress
 /// are JSON in the metadata. Nothing in it depends on time or machine.
@@ -27,6 +27,8 @@ package struct Checkpoint {
 
   private struct Progress: Codable {
     var epoch: Int
+    /// Of the epoch that is not done; left out at the end of one.
+    var partial: EpochProgress?
     var step: Int
     var schedule: Schedule
   }
@@ -47,7 +49,10 @@ package struct Checkpoint {
       "format": Self.format,
       "format_version": String(Self.formatVersion),
       "configuration": try text(trainer.configuration),
-      "progress": try text(Progress(epoch: trainer.epoch, step: trainer.step, schedule: trainer.schedule)),
+      "progress": try text(
+        Progress(
+          epoch: trainer.epoch, partial: trainer.progress.steps > 0 ? trainer.progress : nil,
+          step: trainer.step, schedule: trainer.schedule)),
     ])
     var network = trainer.network
     network.forEachParameter { name, parameter in
@@ -96,7 +101,8 @@ package struct Checkpoint {
     let counts = [
       progress.epoch, progress.step, progress.schedule.totalSteps, progress.schedule.halvings,
     ]
-    guard counts.allSatisfy((0...RunConfiguration.largestCount).contains) else {
+    let partial = progress.partial ?? EpochProgress()
+    guard counts.allSatisfy((0...RunConfiguration.largestCount).contains), partial.isPossible else {
       throw file.failure(.badMetadata, "its epoch, step or schedule is out of range")
     }
     try network.forEachParameter { name, parameter in
@@ -115,8 +121,8 @@ package struct Checkpoint {
       values = stored
     }
     trainer = Trainer(
-      configuration, network: network, schedule: progress.schedule, epoch: progress.epoch, step: progress.step
-    )
+      configuration, network: network, schedule: progress.schedule, epoch: progress.epoch, progress: partial,
+      step: progress.step)
   }
 }
 

@@ -31,7 +31,13 @@ package struct Trainer: Sendable {
   package var adam = Adam()
   package var schedule: Schedule
   /// Epochs that are done.
-  package var epoch = 0
+  package private(set) var epoch = 0
+  /// Of the epoch that is not done yet.
+  package private(set) var progress = EpochProgress()
+  /// The step that the last checkpoint was saved at.
+  package var savedStep = 0
+
+  package var isFinished: Bool { epoch >= configuration.epochs }
 
   /// Steps that are done.
   package var step: Int { adam.step }
@@ -48,12 +54,15 @@ package struct Trainer: Sendable {
 
   /// Continues from what a checkpoint holds.
   package init(
-    _ configuration: RunConfiguration, network: Sequential, schedule: Schedule, epoch: Int, step: Int
+    _ configuration: RunConfiguration, network: Sequential, schedule: Schedule, epoch: Int,
+    progress: EpochProgress, step: Int
   ) {
     self.configuration = configuration
     self.network = network
     self.schedule = schedule
     self.epoch = epoch
+    self.progress = progress
+    savedStep = step
     adam.step = step
   }
 
@@ -93,9 +102,18 @@ package struct Trainer: Sendable {
       try adam.update(
         &network, learningRate: rate, regularizer: configuration.method.regularizer, on: context)
     }
-    return StepResult(
+    let result = StepResult(
       step: step, loss: loss, learningRate: rate, signChanges: changes, images: batch.labels.count,
       correct: correct)
+    progress.add(result)
+    return result
+  }
+
+  /// Goes over to the next epoch after the last step of one, whose images had this mean loss.
+  package mutating func endEpoch(loss: Double) {
+    schedule.epochEnded(loss: loss)
+    epoch += 1
+    progress = EpochProgress()
   }
 
   /// Finds the first layer whose results are not finite.
@@ -110,7 +128,7 @@ package struct Trainer: Sendable {
     let layer = finite < network.layers.count ? network.layers[finite].name : "loss"
     return TrainingError(
       .notFinite,
-      "layer “\(layer)” gave values that are not finite at step \(step + 1); lower the learning rate (now \(schedule.rate(at: step))); the last checkpoint is good\(epoch == 0 ? ", but untrained: start a new run" : "")"
+      "layer “\(layer)” gave values that are not finite at step \(step + 1); lower the learning rate (now \(schedule.rate(at: step))); the last checkpoint is good\(savedStep == 0 ? ", but untrained: start a new run" : "")"
     )
   }
 
