@@ -120,11 +120,11 @@ struct CheckpointTests {
     let folder = try Workspace.newFolderWithData()
     for pace in ["0", "-1", "soon", "10 minutes", "0m"] {
       try expectFailure(
-        Self.arguments("--checkpoint-every", pace), in: folder, says: ["--checkpoint-every"])
+        Self.arguments("--checkpoint-every", pace), in: folder, status: 64, says: ["--checkpoint-every"])
     }
     for keep in ["0", "-3"] {
       try expectFailure(
-        Self.arguments("--keep", keep), in: folder, says: ["--keep \(keep)", "from 1 to"])
+        Self.arguments("--keep", keep), in: folder, status: 64, says: ["--keep \(keep)", "from 1 to"])
     }
   }
 }
