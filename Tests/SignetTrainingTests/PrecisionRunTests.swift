@@ -102,9 +102,9 @@ import Testing
     #expect(Precision.allCases.map(\.rawValue) == ["fp32", "bf16", "int8"])
   }
 
-  /// All memory that a step needs is there after two of them, whatever it is computed with.
+  /// All tensors and workspaces that a step needs are there after two of them, whatever it is computed with.
   @Test(arguments: Precision.allCases, [1, 2])
-  func stepsAllocateNothing(precision: Precision, planes: Int) throws {
+  func theMemoryOfStepsDoesNotGrow(precision: Precision, planes: Int) throws {
     for threads in [1, 2] {
       let context = try makeContext(threads: threads, precision: precision)
       var trainer = try Trainer(Self.configuration(planes, precision), stepsPerEpoch: 10)

@@ -10,7 +10,7 @@ import Musl
 import Darwin
 #endif
 
-/// Memory that is used again: after the first step of a training run, no step allocates.
+/// Memory that is used again: tensors and workspaces of a step lie where those of the step before lay.
 ///
 /// One range of addresses is reserved; a request gets the lowest free place, and neighbours that are given back become one.
 /// So a step touches little more memory than it needs at its fullest, whatever the sizes of its layers.
