@@ -37,12 +37,3 @@ SK_INLINE void SK_NAME(store_gradient)(void *to, sk_precision kind, size_t at, c
     memcpy((uint16_t *)to + at, &shorts, count * sizeof(uint16_t));
   }
 }
-
-// Two rows of 16 values as 16 pairs, the first row in the lower halves.
-SK_INLINE sk_u32 SK_NAME(interleave_pairs)(sk_f32 low, sk_f32 high) {
-#ifdef SK_ROUND_PAIRS
-  return SK_ROUND_PAIRS(low, high);
-#else
-  return SK_NAME(to_bfloat16)(low) | SK_NAME(to_bfloat16)(high) << 16;
-#endif
-}

@@ -11,7 +11,9 @@
 #define SK_L_SCALAR float
 #include "weight_lookup.h"
 
-SK_INLINE int SK_L(weight_pays)(const sk_weight_gradient *g) { return SK_L(columns_of)(g) >= SK_LOOKUP_COLUMNS / 2 && g->filters >= 32; }
+SK_INLINE int SK_L(weight_pays)(const sk_weight_gradient *g) {
+  return SK_L(columns_of)(g) >= SK_LOOKUP_COLUMNS / 2 && g->filters >= 32;
+}
 
 SK_INLINE __m512i SK_L(weight_indices)(const void *const *rows, const SK_L(column) *column) {
   const uint16_t *halves[SK_L_ROWS];

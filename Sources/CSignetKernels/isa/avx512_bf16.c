@@ -16,10 +16,6 @@
 #define SK_SUM_REGISTER(x) "+v"(x)
 #define SK_DOT_PAIRS(sum, panel, word) \
   (sk_f32) _mm512_dpbf16_ps((__m512)(sum), (__m512bh)(panel), (__m512bh)_mm512_set1_epi32((int)(word)))
-#define SK_ROUND_PAIRS(low, high)                                                                         \
-  (sk_u32) _mm512_or_si512(                                                                                \
-      _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)(low))),                                   \
-      _mm512_slli_epi32(_mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)(high))), 16))
 #include "../vector.h"
 #include "../lanes.h"
 #include "../bfloat16.h"
