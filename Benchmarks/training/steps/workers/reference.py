@@ -29,7 +29,7 @@ EVALUATED = 500
 def train(options: dict[str, Any]) -> dict[str, Any]:
     """Top-1 of the test images after the last epoch."""
     torch.set_num_threads(options["threads"])
-    training, test = fashion.load(Path(options["folder"]))
+    training, test = fashion.load(Path(options["folder"]), options["held_out"])
     session = Session(
         NETWORKS["nin-small"],
         options["planes"],
