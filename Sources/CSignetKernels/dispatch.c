@@ -15,6 +15,12 @@ extern const sk_kernels sk_kernels__avx512;
 extern const sk_gradients sk_gradients__avx2;
 extern const sk_gradients sk_gradients__avx512;
 extern const sk_gradients sk_gradients__avx512_bf16;
+extern const sk_gradients sk_gradients__avx512_amx;
+
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 // The operating system must save the registers as well: XCR0 bits 1-2 for ymm, and 5-7 for zmm.
 static uint64_t saved_registers(void) {
@@ -43,6 +49,20 @@ static int has_avx512(void) {
 static int has_avx512_bf16(void) {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return has_avx512() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & bit_AVX512BF16);
+}
+
+// Tiles: XCR0 bits 17-18, and leave for their 8 KB of registers, which Linux gives to a process that asks for it.
+static int has_avx512_amx(void) {
+#if defined(__linux__)
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!has_avx512() || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
+  const unsigned needed = 1u << 22 | 1u << 24 | 1u << 25;  // AMX-BF16, AMX-TILE, AMX-INT8
+  if ((edx & needed) != needed || (saved_registers() & 0x60000) != 0x60000) return 0;
+  const long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM
+  return syscall(SYS_arch_prctl, request, tile_data) == 0;
+#else
+  return 0;
+#endif
 }
 #elif defined(__aarch64__)
 extern const sk_kernels sk_kernels__neon;
@@ -102,32 +122,47 @@ const sk_kernels *sk_kernels_for(sk_isa isa) {
   return 0;
 }
 
-const sk_gradients *sk_gradients_for(sk_isa isa) {
+const sk_gradients *sk_gradients_at(sk_isa isa, size_t index) {
   if (!sk_kernels_for(isa)) return 0;
   switch (isa) {
     case SK_ISA_SCALAR:
-      return &sk_gradients__scalar;
+      return index == 0 ? &sk_gradients__scalar : 0;
 #if defined(__x86_64__)
     case SK_ISA_AVX2:
-      return &sk_gradients__avx2;
+      return index == 0 ? &sk_gradients__avx2 : 0;
     case SK_ISA_AVX512:
-      return has_avx512_bf16() ? &sk_gradients__avx512_bf16 : &sk_gradients__avx512;
+      if (has_avx512_amx() && index-- == 0) return &sk_gradients__avx512_amx;
+      if (has_avx512_bf16() && index-- == 0) return &sk_gradients__avx512_bf16;
+      return index == 0 ? &sk_gradients__avx512 : 0;
 #elif defined(__aarch64__)
     case SK_ISA_NEON:
-      return has_neon_bf16() ? &sk_gradients__neon_bf16 : has_neon_dot() ? &sk_gradients__neon_dot : &sk_gradients__neon;
+      if (has_neon_bf16() && index-- == 0) return &sk_gradients__neon_bf16;
+      if (has_neon_dot() && index-- == 0) return &sk_gradients__neon_dot;
+      return index == 0 ? &sk_gradients__neon : 0;
 #endif
     default:
       return 0;
   }
 }
 
+const sk_gradients *sk_gradients_for(sk_isa isa) { return sk_gradients_at(isa, 0); }
+
+size_t sk_packed_gradient_bytes(size_t rows, size_t filters, sk_precision precision) {
+  const size_t blocks = (filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS;
+  const size_t element = precision == SK_PRECISION_INT8 ? 1 : precision == SK_PRECISION_BFLOAT16 ? 2 : 4;
+  // Tiles hold up to 64 rows.
+  return blocks * SK_GRADIENT_FILTERS * ((rows + 63) / 64 * 64) * element;
+}
+
 size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
   const size_t vector = SK_LANES * 4, widest = 4;
-  const size_t panel = (SK_GRADIENT_STEPS > SK_GRADIENT_DEPTH ? SK_GRADIENT_STEPS : SK_GRADIENT_DEPTH) * widest * vector;
-  const size_t block = tiles * SK_GRADIENT_ROWS * widest * vector;
+  const size_t most_steps = SK_GRADIENT_STEPS > SK_TILE_BLOCKS * 16 ? SK_GRADIENT_STEPS : SK_TILE_BLOCKS * 16;
+  const size_t panel = (most_steps > SK_GRADIENT_DEPTH ? most_steps : SK_GRADIENT_DEPTH) * widest * vector;
+  // Sums by tiles may begin before a task's filters and end behind them.
+  const size_t block = (tiles * SK_GRADIENT_ROWS + 32) * widest * vector;
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
-  const size_t weights = 4 * SK_GRADIENT_STEPS * widest * sizeof(void *) + sums;
+  const size_t weights = 4 * most_steps * widest * sizeof(void *) + sums;
   const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 16 + widest * vector) + widest * vector + 64;
   const size_t products = panel + (weights > inputs ? weights : inputs);
   // By lookup: tables of 4 or 5 filters, sums of pixels, sums between passes in blocks of up to 3 vectors, a row of reals.
@@ -139,6 +174,15 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t tables = (SK_LOOKUP_ROWS + SK_LOOKUP_COLUMNS) * SK_LOOKUP_GROUPS * vector;
   const size_t missed = SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4, rows = 5 * SK_LOOKUP_GROUPS * sizeof(void *);
   const size_t weight_lookups = tables + SK_LOOKUP_WEIGHT_SUM_BYTES + missed + rows;
+  // By tiles: rows of dY, kept sums, sums of 2 x 2 tiles, sources of rows.
+  const size_t copies = (filters / 32 + 4) * SK_GRADIENT_PIXELS * vector, columns = (channels + SK_LANES - 1) / SK_LANES;
+  const size_t tile_inputs = copies + SK_GRADIENT_PIXELS * columns * vector + 64 * vector + SK_GRADIENT_PIXELS * 32;
   const size_t most = products > lookups ? products : lookups;
-  return most > weight_lookups ? most : weight_lookups;
+  const size_t others = weight_lookups > tile_inputs ? weight_lookups : tile_inputs;
+  return most > others ? most : others;
+}
+
+size_t sk_convolution_scratch_bytes(size_t channels, size_t taps) {
+  // By tiles: sums of 2 x 2 tiles, and the windows of 32 pixels in pairs of bfloat16.
+  return 64 * SK_LANES * 4 + (taps * (channels + 1) / 32 + 1) * 32 * 64;
 }

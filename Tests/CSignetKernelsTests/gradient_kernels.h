@@ -12,10 +12,29 @@ static int32_t bordered(int32_t before, int32_t size, int32_t outputs, int32_t s
   return read > all ? read : all;
 }
 
+// Words as pack lays them out without tiles, for rows that are there.
+static uint32_t *in_rows(const sk_gradients *table, sk_precision precision, const uint32_t *packed, size_t rows,
+                         size_t filters) {
+  const size_t step = precision == SK_PRECISION_INT8 ? 4 : precision == SK_PRECISION_BFLOAT16 ? 2 : 1;
+  const size_t width = SK_GRADIENT_FILTERS, all = (filters + width - 1) / width * width;
+  const size_t steps = (rows + 3) / 4 * 4 / step;
+  const int has_tiles = table->has_tiles && precision != SK_PRECISION_FLOAT32;
+  uint32_t *to = zeroed(all * steps, 4);
+  for (size_t f = 0; f < all; ++f) {
+    for (size_t s = 0; s < steps; ++s) {
+      const size_t block = s / 16, chunk = block / SK_TILE_BLOCKS * SK_TILE_BLOCKS, left = (steps + 15) / 16 - chunk;
+      const size_t tile = f / 16 * (left < SK_TILE_BLOCKS ? left : SK_TILE_BLOCKS) + block - chunk;
+      to[f * steps + s] = has_tiles ? packed[chunk * all * 16 + (tile * 16 + f % 16) * 16 + s % 16]
+                                    : packed[(f / width * steps + s) * width + f % width];
+    }
+  }
+  return to;
+}
+
 // Both products in every precision, and the packing before them. An instruction that multiplies pairs of bfloat16 may
 // round otherwise, so it is not compared.
-static void gradients(const sk_kernels *a, const sk_kernels *b) {
-  const sk_gradients *tables[2] = {sk_gradients_for(a->isa), sk_gradients_for(b->isa)};
+static void gradients_of(const sk_gradients *a, const sk_gradients *b) {
+  const sk_gradients *tables[2] = {a, b};
   const sk_window w = random_window(0);
   const uint32_t images = 1 + below(3), channels = random_size(), filters = random_size(), planes = 1 + below(4);
   const uint32_t count = (channels + 31) / 32;
@@ -33,7 +52,7 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
   const size_t element_bytes = precision == SK_PRECISION_FLOAT32 ? 4 : 2;
   const size_t slack = SK_IMAGE_SLACK * element_bytes, image_bytes = images * tall * row * element_bytes;
   const size_t run = (size_t)w.kernel_width * channels, steps = (run * element_bytes + 3) / 4;
-  const size_t panel_bytes = (filters + 15) / 16 * (size_t)w.kernel_height * steps * 64;
+  const size_t panel_bytes = (filters + 15) / 16 * (((size_t)w.kernel_height * steps + 15) / 16 * 16) * 64;
   const int turned = (int)below(2), biased = (int)below(2);
   float *weights = reals(filters * depth), *bias = reals(filters);
   char *padded[2];
@@ -42,8 +61,11 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
   uint32_t *bits = words(in_pixels * planes * count), *signs = words(filters * taps * count);
   uint32_t *mask = words(in_pixels * count), *zeros = zeroed(filters + 4, 4);
   for (int i = 0; i < 16; ++i) levels[i] = (float)(2 * i - 15) / 8;
-  const size_t blocks = (filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS;
-  const size_t packed = blocks * SK_GRADIENT_FILTERS * (rows + 3) * 4;
+  const size_t packed = sk_packed_gradient_bytes(rows, filters, precision);
+  const size_t word_rows = precision == SK_PRECISION_INT8 ? 4 : precision == SK_PRECISION_BFLOAT16 ? 2 : 1;
+  const size_t all_words = (filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS * SK_GRADIENT_FILTERS *
+                           ((rows + 3) / 4 * 4 / word_rows);
+  uint32_t *plain[2];
   void *scratch = aligned_alloc(64, (sk_gradient_scratch_bytes(filters, channels, taps) + 63) / 64 * 64);
   uint32_t *side[2];
   uint16_t *narrow[2];
@@ -83,6 +105,7 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
       p.column_inverses = inverses;
     }
     tables[i]->pack(&p, 0, rows, column_sums[i]);
+    plain[i] = in_rows(tables[i], precision, side[i], rows, filters);
     const sk_weight_gradient g = {.window = w,
                                   .images = of_reals ? &source : 0,
                                   .bits = bits,
@@ -136,8 +159,10 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
                                 .y = y[i],
                                 .pixel_stride = filters};
       const size_t mid = below((uint32_t)rows + 1);
-      k->convolution(&c, 0, mid);
-      k->convolution(&c, mid, rows);
+      void *own_scratch = aligned_alloc(64, sk_convolution_scratch_bytes(channels, taps));
+      k->convolution(&c, 0, mid, own_scratch);
+      k->convolution(&c, mid, rows, own_scratch);
+      free(own_scratch);
     }
     k->weight_gradient(&g, 0, cut, 0, tiles, scratch);
     k->weight_gradient(&g, cut, columns, 0, half, scratch);
@@ -172,7 +197,7 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
   }
   expect_equal("round", narrow[1], narrow[0], rows * filters * 2);
   expect_equal("sums of a gradient", sums[1], sums[0], filters * 4);
-  expect_equal("pack", side[1], side[0], packed);
+  expect_equal("pack", plain[1], plain[0], all_words * 4);
   expect_equal("pack's rows", bytes[1], bytes[0], rows * filters);
   expect_equal("pack's row scales", scales[1], scales[0], rows * 4);
   expect_equal("pack's row sums", row_sums[1], row_sums[0], rows * 4);
@@ -182,10 +207,20 @@ static void gradients(const sk_kernels *a, const sk_kernels *b) {
   expect_equal("pad_images", padded[1], padded[0], image_bytes + 2 * slack);
   expect_equal("convolution of reals", y[1], y[0], rows * filters * 4);
   for (int i = 0; i < 2; ++i) {
-    free(side[i]), free(narrow[i]), free(bytes[i]), free(scales[i]), free(row_sums[i]), free(column_sums[i]);
+    free(plain[i]), free(side[i]), free(narrow[i]), free(bytes[i]), free(scales[i]), free(row_sums[i]), free(column_sums[i]);
     free(maxima[i]), free(sums[i]), free(dw[i]), free(dx[i]), free(padded[i]), free(panels[i]), free(y[i]);
   }
   free(weights), free(bias), free(dy), free(x), free(bits), free(signs), free(mask), free(zeros), free(scratch);
+}
+
+// Every table that this machine has for the instruction set, on the same operands; the digest is that of one of them.
+static void gradients(const sk_kernels *a, const sk_kernels *b) {
+  const uint64_t seed = state, before = digest;
+  const sk_gradients *table;
+  for (size_t index = 0; (table = sk_gradients_at(b->isa, index)); ++index) {
+    state = seed, digest = before;
+    gradients_of(sk_gradients_for(a->isa), table);
+  }
 }
 
 #endif

@@ -9,17 +9,30 @@ struct GradientTable: Sendable, CustomStringConvertible {
   let isa: ISA
   let kernels: sk_gradients
 
-  static let all = ISA.available.compactMap { isa in
-    isa.kernels.flatMap { sk_gradients_for($0.pointee.isa) }.map {
-      GradientTable(isa: isa, kernels: $0.pointee)
+  /// All that this machine has for each instruction set, not only what would be chosen.
+  static let all = ISA.available.flatMap { isa -> [GradientTable] in
+    guard let chosen = isa.kernels?.pointee.isa else { return [] }
+    var tables: [GradientTable] = []
+    while let kernels = sk_gradients_at(chosen, tables.count) {
+      tables.append(GradientTable(isa: isa, kernels: kernels.pointee))
     }
+    return tables
   }
 
-  var description: String { isa.rawValue }
+  var description: String {
+    let features = String(cString: kernels.features)
+    return features.isEmpty ? isa.rawValue : "\(isa.rawValue) \(features)"
+  }
 
-  /// NEON's instruction for pairs of bfloat16 rounds in a way of its own: within the bound, but to other bits.
+  /// NEON's instruction for pairs of bfloat16, and AMX's for tiles of them, round in a way of their own: within the bound,
+  /// but to other bits.
   func hasOwnRounding(_ precision: sk_precision) -> Bool {
-    precision == .bfloat16 && isa == .neon && kernels.has_bfloat16
+    precision == .bfloat16 && (kernels.has_tiles || isa == .neon && kernels.has_bfloat16)
+  }
+
+  /// Tables of one order give the same bits.
+  func order(_ precision: sk_precision, hasOwnOrder: Bool = false) -> String {
+    hasOwnRounding(precision) || hasOwnOrder ? description : ""
   }
 
   func product(_ precision: sk_precision) -> sk_products {

@@ -57,7 +57,7 @@ struct KernelPackingTests {
         for cuts in [[], [4, 8, 12].filter { $0 < rows }] {
           let packed = sample.packed(precision, precision, cuts: cuts, on: table)
           let inWord = precision == .float32 ? 1 : 2
-          var expected = [UInt32](repeating: 0, count: packed.words.count)
+          var expected = [UInt32](repeating: 0, count: packed.plainWords.count)
           for row in 0..<rows {
             for f in 0..<filters {
               let steps = (rows + 3) / 4 * 4 / inWord
@@ -66,7 +66,8 @@ struct KernelPackingTests {
                 inWord == 1 ? bits : (bits >> 16) << UInt32(16 * (row % 2))
             }
           }
-          expectEqual(packed.words.array, expected, "\(table), \(precision), \(cuts)")
+          expectEqual(packed.plainWords, expected, "\(table), \(precision), \(cuts)")
+          #expect(packed.isPaddedWithZeros)
         }
       }
     }
@@ -84,7 +85,8 @@ struct KernelPackingTests {
         let packed = sample.packed(kind, .int8, cuts: cuts, on: table)
         let place = "\(table), \(cuts)"
         if let first {
-          expectEqual(packed.words.array, first.words.array, place)
+          expectEqual(packed.plainWords, first.plainWords, place)
+          #expect(packed.isPaddedWithZeros)
           expectEqual(packed.bytes.array, first.bytes.array, place)
           expectEqual(packed.rowSums.array, first.rowSums.array, place)
           expectEqual(packed.columnSums.array, first.columnSums.array, place)
@@ -123,7 +125,7 @@ struct KernelPackingTests {
         expectEqual(packed.rowSums.array, rowSums, "row sums")
         expectEqual(packed.columnSums.array, columnSums, "filter sums")
         let steps = (rows + 3) / 4
-        for (at, word) in packed.words.array.enumerated() {
+        for (at, word) in packed.plainWords.enumerated() {
           let (block, step, f) = (at / 48 / steps, at / 48 % steps, at % 48)
           let isUsed = block * 48 + f < filters
           let behind = max(0, min(4, (step + 1) * 4 - rows))

@@ -18,6 +18,8 @@ struct PackedSample {
   let columnScales: AlignedBuffer<Float>
   let columnSums: AlignedBuffer<Int32>
 
+  /// Whether words are packed as tiles.
+  let hasTiles: Bool
   private let elementBytes: Int
   private let stride: Int
   private let first: Int
@@ -42,8 +44,8 @@ struct PackedSample {
         raw.storeBytes(of: bfloat16(value), toByteOffset: at * 2, as: UInt16.self)
       }
     }
-    let blocks = (filters + Int(SK_GRADIENT_FILTERS) - 1) / Int(SK_GRADIENT_FILTERS)
-    words = AlignedBuffer(count: blocks * Self.steps(rows, precision) * Int(SK_GRADIENT_FILTERS))
+    hasTiles = table.kernels.has_tiles && precision != .float32
+    words = AlignedBuffer(count: sk_packed_gradient_bytes(rows, filters, precision) / 4)
     words.pointer.update(repeating: 0x7FC1_FFC1, count: words.count)
     // 4 bytes behind the last row may be read.
     bytes = AlignedBuffer(count: rows * filters + 4)
@@ -90,11 +92,44 @@ struct PackedSample {
     (rows + 3) / 4 * 4 / rowsInWord(precision)
   }
 
+  /// Filters with those that fill the last block.
+  var allFilters: Int {
+    (filters + Int(SK_GRADIENT_FILTERS) - 1) / Int(SK_GRADIENT_FILTERS) * Int(SK_GRADIENT_FILTERS)
+  }
+
+  /// Where the word of a step lies for a filter.
+  private func place(step: Int, filter: Int) -> Int {
+    if hasTiles {
+      let (block, most) = (step / 16, Int(SK_TILE_BLOCKS))
+      let first = block / most * most
+      let inChunk = min(most, (Self.steps(rows, precision) + 15) / 16 - first)
+      let tile = first * allFilters / 16 + filter / 16 * inChunk + block - first
+      return (tile * 16 + filter % 16) * 16 + step % 16
+    }
+    let width = Int(SK_GRADIENT_FILTERS)
+    return (filter / width * Self.steps(rows, precision) + step) * width + filter % width
+  }
+
   /// The word that holds a row of a filter.
   func word(row: Int, filter: Int) -> UInt32 {
-    let width = Int(SK_GRADIENT_FILTERS)
-    let (step, steps) = (row / Self.rowsInWord(precision), Self.steps(rows, precision))
-    return words.pointer[(filter / width * steps + step) * width + filter % width]
+    words.pointer[place(step: row / Self.rowsInWord(precision), filter: filter)]
+  }
+
+  /// All words, `[block of filters][step][filter]`, however they are packed.
+  var plainWords: [UInt32] {
+    let (width, steps) = (Int(SK_GRADIENT_FILTERS), Self.steps(rows, precision))
+    return (0..<allFilters * steps).map { at in
+      words.pointer[place(step: at / width % steps, filter: at / (width * steps) * width + at % width)]
+    }
+  }
+
+  /// Whether what fills a last tile's rows is 0; without tiles there is nothing.
+  var isPaddedWithZeros: Bool {
+    guard hasTiles else { return true }
+    let steps = Self.steps(rows, precision)
+    return (0..<allFilters).allSatisfy { filter in
+      (steps..<(steps + 15) / 16 * 16).allSatisfy { words.pointer[place(step: $0, filter: filter)] == 0 }
+    }
   }
 
   /// A value in the form that the weights' gradient reads: the number itself, or the byte.

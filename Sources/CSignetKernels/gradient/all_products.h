@@ -7,6 +7,14 @@
 #include "pack.h"
 #include "masked.h"
 
+#ifdef SK_TILES
+#include "tiles.h"
+#include "pack_tiles.h"
+#define SK_HAS_TILES true
+#else
+#define SK_HAS_TILES false
+#endif
+
 #ifndef SK_DOT_PAIRS
 // The high halves first, as the instructions that do both at once.
 SK_INLINE sk_f32 SK_NAME(dot_pairs)(sk_f32 sum, sk_u32 panel, uint32_t word) {
@@ -15,7 +23,7 @@ SK_INLINE sk_f32 SK_NAME(dot_pairs)(sk_f32 sum, sk_u32 panel, uint32_t word) {
   return SK_FMA((sk_f32)(panel << 16), low, sum);
 }
 #define SK_DOT_PAIRS(sum, panel, word) SK_NAME(dot_pairs)(sum, panel, word)
-#define SK_HAS_PAIRS false
+#define SK_HAS_PAIRS SK_HAS_TILES
 #else
 #define SK_HAS_PAIRS true
 #endif
@@ -111,7 +119,12 @@ static void SK_NAME(input_gradient_any_int8)(const sk_input_gradient *g, size_t 
 }
 #endif
 
+#ifndef SK_FEATURES
+#define SK_FEATURES ""
+#endif
+
 const sk_gradients SK_NAME(sk_gradients) = {
+    .features = SK_FEATURES,
     .products =
         {
             {.weight_gradient = SK_NAME(weight_gradient_float32),
@@ -122,7 +135,13 @@ const sk_gradients SK_NAME(sk_gradients) = {
              .convolution = SK_NAME(convolution_float32),
              .peak = SK_NAME(peak_float32)},
             {
-#ifdef SK_REAL_LOOKUP
+#if defined(SK_TILES)
+             .weight_gradient = SK_NAME(weight_gradient_bfloat16),
+             .weight_columns = SK_NAME(weight_columns),
+             .input_gradient = SK_NAME(input_gradient_bfloat16),
+             .input_panel_bytes = SK_NAME(input_panel_bytes_bfloat16),
+             .input_panel = SK_NAME(input_panel_bfloat16),
+#elif defined(SK_REAL_LOOKUP)
              .weight_gradient = SK_NAME(weight_gradient_any_bfloat16),
              .weight_columns = SK_NAME(weight_columns_any_bfloat16),
              .input_gradient = SK_NAME(input_gradient_any_bfloat16),
@@ -138,7 +157,13 @@ const sk_gradients SK_NAME(sk_gradients) = {
              .convolution = SK_NAME(convolution_bfloat16),
              .peak = SK_NAME(peak_bfloat16)},
             {
-#ifdef SK_BYTE_LOOKUP
+#if defined(SK_TILES)
+             .weight_gradient = SK_NAME(weight_gradient_int8),
+             .weight_columns = SK_NAME(weight_columns),
+             .input_gradient = SK_NAME(input_gradient_int8),
+             .input_panel_bytes = SK_NAME(input_panel_bytes_int8),
+             .input_panel = SK_NAME(input_panel_int8),
+#elif defined(SK_BYTE_LOOKUP)
              .weight_gradient = SK_NAME(weight_gradient_any_int8),
              .weight_columns = SK_NAME(weight_columns_any_int8),
              .input_gradient = SK_NAME(input_gradient_any_int8),
@@ -151,7 +176,12 @@ const sk_gradients SK_NAME(sk_gradients) = {
 #endif
              .peak = SK_NAME(peak_int8)},
         },
+    .has_tiles = SK_HAS_TILES,
+#ifdef SK_TILES
+    .pack = SK_NAME(pack_any_gradient),
+#else
     .pack = SK_NAME(pack_gradient),
+#endif
     .maxima = SK_NAME(gradient_maxima),
     .sums = SK_NAME(gradient_sums),
     .round = SK_NAME(round_gradient),

@@ -5,6 +5,9 @@
 // 6 pixels by up to SK_GRADIENT_VECTORS vectors of filters. A row of the kernel is a run of the image; its elements are
 // taken SK_STEP at a time, and what a last step reads too much meets weights of 0.
 
+#if SK_TILED
+#include "convolution_tiles.h"
+#else
 SK_INLINE void SK_P(convolution_tile)(int vectors, const sk_convolution *g, const uint32_t *panel, size_t column,
                                       const char **rows, size_t pixel, size_t count) {
   const size_t steps = ((size_t)g->window.kernel_width * g->images.channels + SK_STEP - 1) / SK_STEP;
@@ -29,7 +32,8 @@ SK_INLINE void SK_P(convolution_tile)(int vectors, const sk_convolution *g, cons
 }
 
 // Output pixels [begin, end) of the whole batch.
-static void SK_P(convolution)(const sk_convolution *g, size_t begin, size_t end) {
+static void SK_P(convolution)(const sk_convolution *g, size_t begin, size_t end, void *scratch) {
+  (void)scratch;
   const sk_window *w = &g->window;
   const size_t columns = (g->filters + SK_LANES - 1) / SK_LANES;
   const size_t blocks = (columns + SK_GRADIENT_VECTORS - 1) / SK_GRADIENT_VECTORS;
@@ -54,16 +58,20 @@ static void SK_P(convolution)(const sk_convolution *g, size_t begin, size_t end)
   }
 }
 
-// Weights as the panel of columns [begin, end): [block][ky][step][vector of the block][16].
+#endif
+
+// Weights as the panel of columns [begin, end): [block][ky][step][vector of the block][16]; for tiles the steps of all ky
+// are padded with zeros to a multiple of 16.
 static void SK_P(convolution_panel)(const sk_convolution_weights *g, size_t begin, size_t end, uint32_t *panel) {
   const size_t columns = (g->filters + SK_LANES - 1) / SK_LANES;
   const size_t blocks = (columns + SK_GRADIENT_VECTORS - 1) / SK_GRADIENT_VECTORS;
   const size_t run = g->kernel_width * g->channels, steps = (run + SK_STEP - 1) / SK_STEP;
+  const size_t words = g->kernel_height * steps, depth = SK_TILED ? (words + 15) / 16 * 16 : words;
   size_t block = 0;
   for (size_t column = begin; column < end; ++column) {
     while (columns * (block + 1) / blocks <= column) ++block;
     const size_t first = columns * block / blocks, width = columns * (block + 1) / blocks - first;
-    uint32_t *to = panel + (first * g->kernel_height * steps + column - first) * SK_LANES;
+    uint32_t *to = panel + (first * depth + column - first) * SK_LANES;
     const size_t count = SK_NAME(lanes_left)(g->filters, column * SK_LANES);
     for (size_t ky = 0; ky < g->kernel_height; ++ky) {
       for (size_t s = 0; s < steps; ++s, to += width * SK_LANES) {
@@ -86,5 +94,6 @@ static void SK_P(convolution_panel)(const sk_convolution_weights *g, size_t begi
         }
       }
     }
+    for (size_t s = words; s < depth; ++s, to += width * SK_LANES) memset(to, 0, SK_LANES * 4);
   }
 }

@@ -38,8 +38,20 @@ static void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t begin
   }
 }
 
-SK_INLINE void SK_P(weight_tiles)(int width, const uint32_t *panel, const uint32_t *dy, size_t all_steps,
-                                  size_t first_tile, size_t end_tile, SK_SUM *sums, size_t steps) {
+#if SK_TILED
+#include "weight_tiles.h"
+#else
+// Rows of sums that a task keeps, and how many before its own.
+SK_INLINE size_t SK_P(lead_rows)(size_t first_tile) { return (void)first_tile, 0; }
+SK_INLINE size_t SK_P(sum_rows)(size_t first_tile, size_t end_tile) {
+  return (end_tile - first_tile) * SK_GRADIENT_ROWS;
+}
+
+// Adds rows [begin, begin + count), whose columns are expanded in the panel.
+SK_INLINE void SK_P(weight_tiles)(const sk_weight_gradient *g, int width, const uint32_t *panel, size_t begin,
+                                  size_t count, size_t first_tile, size_t end_tile, SK_SUM *sums) {
+  const size_t all_steps = (g->rows + 3) / 4 * 4 / SK_STEP, steps = (count + SK_STEP - 1) / SK_STEP;
+  const uint32_t *dy = g->dy + begin / SK_STEP * SK_GRADIENT_FILTERS;
   for (size_t tile = first_tile; tile < end_tile; ++tile, sums += (size_t)SK_GRADIENT_ROWS * (size_t)width) {
     const size_t block = tile / SK_GRADIENT_TILES, inside = tile % SK_GRADIENT_TILES;
     const char *rows = (const char *)(dy + block * all_steps * SK_GRADIENT_FILTERS + inside * SK_GRADIENT_ROWS);
@@ -48,6 +60,7 @@ SK_INLINE void SK_P(weight_tiles)(int width, const uint32_t *panel, const uint32
 #undef SK_CALL
   }
 }
+#endif
 
 // What the sums of a block of columns amount to; `add` where rows before them have been written already.
 static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int width, size_t first_tile,
@@ -96,7 +109,7 @@ static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_t
     const size_t tap = (column + (size_t)v) / columns, half = (column + (size_t)v) % columns;
     // The block before may have had the same tap.
     const size_t slot = tap % SK_GRADIENT_VECTORS;
-    const void **rows = w->rows + slot * SK_GRADIENT_STEPS * SK_STEP;
+    const void **rows = w->rows + slot * SK_CHUNK_STEPS * SK_STEP;
     if (w->taps[slot] != tap + 1) SK_P(tap_rows)(g, tap, begin, count, rows);
     w->taps[slot] = tap + 1;
     for (size_t s = 0; s < steps; ++s) {
@@ -129,8 +142,8 @@ static void SK_P(copy_columns)(const sk_weight_gradient *g, size_t column, int w
 #endif
 
 // How many columns share a pass over the rows: as many as keep their sums in the second-level cache.
-SK_INLINE size_t SK_P(pass_columns)(size_t tiles) {
-  const size_t block = tiles * SK_GRADIENT_ROWS * SK_GRADIENT_VECTORS * SK_LANES * sizeof(float);
+SK_INLINE size_t SK_P(pass_columns)(size_t rows) {
+  const size_t block = rows * SK_GRADIENT_VECTORS * SK_LANES * sizeof(float);
   const size_t blocks = SK_GRADIENT_SUM_BYTES / block;
   return (blocks < 1 ? 1 : blocks) * SK_GRADIENT_VECTORS;
 }
@@ -139,19 +152,21 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
                                   size_t first_tile, size_t end_tile, void *scratch) {
   if (first_tile >= end_tile) return;
   const SK_P(level_table) table = SK_P(table_of)(g->levels, g->planes, g->quantum);
-  const size_t tiles = end_tile - first_tile, all_steps = (g->rows + 3) / 4 * 4 / SK_STEP;
-  const size_t chunk = SK_GRADIENT_STEPS * SK_STEP;
-  const size_t most = SK_P(pass_columns)(tiles);
+  const size_t sum_rows = SK_P(sum_rows)(first_tile, end_tile), lead = SK_P(lead_rows)(first_tile);
+  const size_t chunk = SK_CHUNK_STEPS * SK_STEP;
+  const size_t most = SK_P(pass_columns)(sum_rows);
   SK_P(weight_workspace) w = {.rows = scratch};
   w.panel = (uint32_t *)(w.rows + chunk * SK_GRADIENT_VECTORS);
-  w.sums = (SK_SUM *)(w.panel + SK_GRADIENT_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
+  w.sums = (SK_SUM *)(w.panel + SK_CHUNK_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
+#if SK_TILED
+  SK_NAME(begin_tiles)();
+#endif
   for (size_t pass = first_column; pass < end_column;) {
     // Passes, and blocks in a pass, are as wide as each other: 5 columns are 3 and 2 rather than 4 and 1.
     const size_t passes = (end_column - pass + most - 1) / most;
     const size_t columns = (end_column - pass + passes - 1) / passes;
     const size_t blocks = (columns + SK_GRADIENT_VECTORS - 1) / SK_GRADIENT_VECTORS;
-    const size_t sum_count = tiles * SK_GRADIENT_ROWS * columns;
-    memset(w.sums, 0, sum_count * sizeof(SK_SUM));
+    memset(w.sums, 0, sum_rows * columns * sizeof(SK_SUM));
     size_t pending = 0;
     int added = 0;
     for (size_t begin = 0; begin < g->rows; begin += chunk) {
@@ -163,10 +178,10 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
       for (size_t b = 0; b < blocks; ++b) {
         const size_t from = columns * b / blocks, to = columns * (b + 1) / blocks;
         const int width = (int)(to - from);
-        SK_SUM *sums = w.sums + tiles * SK_GRADIENT_ROWS * from;
+        SK_SUM *sums = w.sums + sum_rows * from;
         if (full) {
-          SK_P(finish_weights)(g, pass + from, width, first_tile, end_tile, sums, added, 0);
-          memset(sums, 0, tiles * SK_GRADIENT_ROWS * (to - from) * sizeof(SK_SUM));
+          SK_P(finish_weights)(g, pass + from, width, first_tile, end_tile, sums + lead * (to - from), added, 0);
+          memset(sums, 0, sum_rows * (to - from) * sizeof(SK_SUM));
         }
 #if SK_STEP < 4
         if (g->images) {
@@ -176,16 +191,18 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
         {
           SK_P(expand_columns)(g, &table, pass + from, width, begin, count, &w);
         }
-        SK_P(weight_tiles)(width, w.panel, g->dy + begin / SK_STEP * SK_GRADIENT_FILTERS, all_steps, first_tile,
-                           end_tile, sums, (count + SK_STEP - 1) / SK_STEP);
+        SK_P(weight_tiles)(g, width, w.panel, begin, count, first_tile, end_tile, sums);
       }
       added |= full;
     }
     for (size_t b = 0; b < blocks; ++b) {
       const size_t from = columns * b / blocks, to = columns * (b + 1) / blocks;
       SK_P(finish_weights)(g, pass + from, (int)(to - from), first_tile, end_tile,
-                           w.sums + tiles * SK_GRADIENT_ROWS * from, added, 1);
+                           w.sums + sum_rows * from + lead * (to - from), added, 1);
     }
     pass += columns;
   }
+#if SK_TILED
+  SK_NAME(end_tiles)();
+#endif
 }

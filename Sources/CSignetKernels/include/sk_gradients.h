@@ -15,6 +15,8 @@
 #define SK_GRADIENT_TILES (SK_GRADIENT_FILTERS / SK_GRADIENT_ROWS)
 /// Steps along the reduction for which bits are expanded at a time: 1, 2 or 4 rows each.
 #define SK_GRADIENT_STEPS 96
+/// Blocks of 16 steps of tiles that lie together, and are multiplied at a time.
+#define SK_TILE_BLOCKS 12
 /// Bytes of sums that a pass over the rows keeps for the weights' gradient: a part of the second-level cache.
 #define SK_GRADIENT_SUM_BYTES 393216
 /// The greatest magnitude of a gradient in bytes; below 127, so that rounding up never reaches 128.
@@ -52,7 +54,8 @@ typedef struct sk_gradient_pack {
   size_t filters;          ///< of the group
   uint64_t key;
   const float *_Nullable column_inverses;  ///< int8: [filters], SK_GRADIENT_LIMIT / greatest |dy|, or 0
-  uint32_t *words;                ///< [blocks of SK_GRADIENT_FILTERS][rows rounded up to 4, / step][SK_GRADIENT_FILTERS]
+  uint32_t *words;                ///< [blocks of SK_GRADIENT_FILTERS][rows rounded up to 4, / step][SK_GRADIENT_FILTERS],
+                                  ///< or tiles, see sk_gradients.has_tiles
   int8_t *_Nullable bytes;        ///< int8: [rows][filters]
   float *_Nullable row_scales;    ///< int8: what 1 stands for in each row; gradient_maxima writes it, pack reads it
   int32_t *_Nullable row_sums;    ///< int8
@@ -158,16 +161,19 @@ typedef struct sk_products {
   // With real weights; not for int8.
   /// Images [begin, end).
   void (*_Nullable pad_images)(const sk_padding *, size_t begin, size_t end);
-  /// Columns [begin, end) of 16 filters of the panel, [columns][kernel_height][steps][16] words in all.
+  /// Columns [begin, end) of 16 filters of the panel, [columns][kernel_height * steps, rounded up to 16][16] words in
+  /// all.
   void (*_Nullable convolution_panel)(const sk_convolution_weights *, size_t begin, size_t end, uint32_t *panel);
   /// Output pixels [begin, end) of the whole batch.
-  void (*_Nullable convolution)(const sk_convolution *, size_t begin, size_t end);
+  void (*_Nullable convolution)(const sk_convolution *, size_t begin, size_t end, void *scratch);
   /// Runs the core instruction mix on registers, `rounds` times; returns the multiply-adds done.
   double (*peak)(size_t rounds);
 } sk_products;
 
 /// The training kernels of one instruction set and what it has beyond it.
 typedef struct sk_gradients {
+  /// What they have beyond the instruction set, such as "amx"; empty for nothing.
+  const char *features;
   /// By sk_precision.
   sk_products products[3];
   /// Rows [begin, end), begin a multiple of 4, end too unless it is the last; sums of bytes go to column_sums.
@@ -182,13 +188,24 @@ typedef struct sk_gradients {
   void (*widen)(const uint16_t *from, float *to, size_t count);
   /// Whether bfloat16 products are faster than those of floats here.
   bool has_bfloat16;
+  /// Whether words other than floats are packed as tiles; see gradient/pack_tiles.h.
+  bool has_tiles;
 } sk_gradients;
+
+/// Bytes of packed words of a gradient, whatever the instruction set.
+size_t sk_packed_gradient_bytes(size_t rows, size_t filters, sk_precision precision);
 
 /// Bytes of scratch that a thread needs for the products of a layer; aligned to 64.
 size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps);
 
+/// The same for a convolution of real images.
+size_t sk_convolution_scratch_bytes(size_t channels, size_t taps);
+
 /// The training kernels that go with an instruction set, or null if this build or this machine doesn't have it.
 const sk_gradients *_Nullable sk_gradients_for(sk_isa isa);
+
+/// All of those that this machine runs, the one that sk_gradients_for chooses first; null behind the last.
+const sk_gradients *_Nullable sk_gradients_at(sk_isa isa, size_t index);
 
 #pragma clang assume_nonnull end
 #endif

@@ -27,10 +27,8 @@ struct PackedGradient {
   init(_ dy: Tensor, firstFilter: Int, filters: Int, key: UInt64, on context: ComputeContext) {
     let precision = context.precision
     let (rows, start) = (dy.rows, dy.raw + firstFilter * dy.element.bytes)
-    let steps = (rows + 3) / 4 * 4 / precision.rowsInWord
-    let blocks = (filters + Int(SK_GRADIENT_FILTERS) - 1) / Int(SK_GRADIENT_FILTERS)
     natural = dy
-    let packed = context.memory.take(bytes: blocks * steps * Int(SK_GRADIENT_FILTERS) * 4)
+    let packed = context.memory.take(bytes: sk_packed_gradient_bytes(rows, filters, precision.kernel))
     self.packed = packed
     var call = sk_gradient_pack(
       kind: dy.element.kernel, precision: precision.kernel, dy: start,

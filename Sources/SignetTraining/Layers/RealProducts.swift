@@ -94,8 +94,13 @@ struct RealProducts {
     let columns = (weights.filters + 15) / 16
     let run = weights.kernel_width * weights.channels
     let steps = (run + images.precision.rowsInWord - 1) / images.precision.rowsInWord
-    let panel = context.memory.take(bytes: columns * weights.kernel_height * steps * 64)
+    let depth = (weights.kernel_height * steps + 15) / 16 * 16
+    let panel = context.memory.take(bytes: columns * depth * 64)
     defer { panel.keep() }
+    let scratch = (0..<context.crew.pool.threads).map { _ in
+      context.memory.take(bytes: sk_convolution_scratch_bytes(weights.channels, window.taps))
+    }
+    defer { for memory in scratch { memory.keep() } }
     withUnsafePointer(to: weights) { weights in
       context.crew.pool.runRanges(columns, grain: 1) { range, _ in
         arrange(weights, range.lowerBound, range.upperBound, panel.words)
@@ -106,7 +111,9 @@ struct RealProducts {
       filters: UInt32(weights.filters), kind: y.element.kernel, y: y.raw + firstChannel * y.element.bytes,
       pixel_stride: y.channels)
     withUnsafePointer(to: call) { call in
-      context.chunks(of: y.rows) { _, range in convolution(call, range.lowerBound, range.upperBound) }
+      context.crew.pool.runRanges(y.rows, grain: ComputeContext.chunkRows) { range, worker in
+        convolution(call, range.lowerBound, range.upperBound, scratch[worker].raw)
+      }
     }
     withExtendedLifetime((images, y)) {}
   }

@@ -33,9 +33,7 @@ struct RealWeightGradient {
     let kernels = context.gradients.pointee
     let (own, channels) = (filters / groups, input.channels / groups)
     let depth = window.taps * channels
-    let steps = (dy.rows + 3) / 4 * 4 / precision.rowsInWord
-    let blocks = (own + Int(SK_GRADIENT_FILTERS) - 1) / Int(SK_GRADIENT_FILTERS)
-    let packed = context.memory.take(bytes: blocks * steps * Int(SK_GRADIENT_FILTERS) * 4)
+    let packed = context.memory.take(bytes: sk_packed_gradient_bytes(dy.rows, own, precision.kernel))
     let scratch = (0..<context.crew.pool.threads).map { _ in
       context.memory.take(bytes: sk_gradient_scratch_bytes(own, channels, window.taps))
     }
