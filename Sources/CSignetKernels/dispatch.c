@@ -174,9 +174,9 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t tables = (SK_LOOKUP_ROWS + SK_LOOKUP_COLUMNS) * SK_LOOKUP_GROUPS * vector;
   const size_t missed = SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4, rows = 5 * SK_LOOKUP_GROUPS * sizeof(void *);
   const size_t weight_lookups = tables + SK_LOOKUP_WEIGHT_SUM_BYTES + missed + rows;
-  // By tiles: rows of dY, kept sums, sums of 2 x 2 tiles, sources of rows.
+  // By tiles: rows of dY, kept sums, sums of 64 pixels.
   const size_t copies = (filters / 32 + 4) * SK_GRADIENT_PIXELS * vector, columns = (channels + SK_LANES - 1) / SK_LANES;
-  const size_t tile_inputs = copies + SK_GRADIENT_PIXELS * columns * vector + 64 * vector + SK_GRADIENT_PIXELS * 32;
+  const size_t tile_inputs = copies + SK_GRADIENT_PIXELS * columns * vector + 64 * vector;
   const size_t most = products > lookups ? products : lookups;
   const size_t others = weight_lookups > tile_inputs ? weight_lookups : tile_inputs;
   return most > others ? most : others;

@@ -73,35 +73,76 @@ typedef struct SK_P(input_workspace) {
   uint8_t used[SK_GRADIENT_PIXELS / 64];  // whether the tap leads 64 pixels anywhere
 } SK_P(input_workspace);
 
-// Copies the rows that a tap leads to.
-SK_INLINE void SK_P(copy_rows)(const sk_input_gradient *g, size_t tap, size_t begin, size_t count,
-                               SK_P(sources) *sources, SK_P(input_workspace) *space) {
-  const size_t height = (count + 15) / 16 * 16, blocks = SK_P(input_blocks)(g->filters);
-  SK_P(tap_sources)(g, tap, begin, count, 1, sources);
-  memset(space->used, 0, sizeof space->used);
-  for (size_t p = 0; p < height; ++p) {
-    const SK_P(input_rows) *tile = sources->tiles + p / SK_GRADIENT_ROWS;
-    const char *from = p < count ? tile->at[p % SK_GRADIENT_ROWS] : (const char *)g->zeros;
-    const int inside = from != (const char *)g->zeros;
-    space->used[p / 64] |= (uint8_t)inside;
-#if SK_STEP == 4
-    space->scales[p] = p < count ? tile->scales[p % SK_GRADIENT_ROWS] : 0;
-    space->row_sums[p] = p < count ? tile->sums[p % SK_GRADIENT_ROWS] : 0;
-#endif
+// Copies `count` rows of dY that follow each other to pixels from `p` on, or zeros where `row` is negative.
+SK_INLINE void SK_P(put_rows)(const sk_input_gradient *g, SK_P(input_workspace) *space, size_t height, size_t p,
+                              size_t count, ptrdiff_t row) {
+  const size_t blocks = SK_P(input_blocks)(g->filters);
+  const char *from = (const char *)g->dy + (row < 0 ? 0 : (size_t)row) * g->row_bytes;
+  for (size_t end = p + count; p < end; ++p, from += g->row_bytes) {
     const size_t group = p / 64 * 64, step = (height - group < 64 ? height - group : 64) * 64;
     char *to = space->rows + group * blocks * 64 + p % 64 * 64;
+#if SK_STEP == 4
+    space->scales[p] = row < 0 ? 0 : g->scales[row];
+    space->row_sums[p] = row < 0 ? 0 : g->sums[row];
+#endif
+    if (row < 0) {
+      for (size_t block = 0; block < blocks; ++block, to += step) _mm512_storeu_si512(to, _mm512_setzero_si512());
+      continue;
+    }
+    space->used[p / 64] = 1;
+    ++row;
     for (size_t first = 0; first < g->filters;) {
-      const size_t depth = SK_P(depth_from)(g->filters, first);
+      const size_t depth = SK_P(depth_from)(g->filters, first), bytes = depth * (4 / SK_STEP);
       const char *piece = from + first * (4 / SK_STEP);
-      for (size_t bytes = depth * (4 / SK_STEP);; bytes -= 64, piece += 64, to += step) {
-        const __mmask64 mask = !inside ? 0 : bytes >= 64 ? ~0ull : (1ull << bytes) - 1;
-        _mm512_storeu_si512(to, _mm512_maskz_loadu_epi8(mask, piece));
-        if (bytes <= 64) break;
+      for (size_t done = 0; done < bytes; done += 64, to += step) {
+        const __mmask64 mask = bytes - done >= 64 ? ~0ull : (1ull << (bytes - done)) - 1;
+        _mm512_storeu_si512(to, _mm512_maskz_loadu_epi8(mask, piece + done));
       }
-      to += step;
       first += depth;
     }
   }
+}
+
+// Copies the rows that a tap leads to, run by run of those that follow each other.
+SK_INLINE void SK_P(copy_rows)(const sk_input_gradient *g, size_t tap, size_t begin, size_t count,
+                               SK_P(input_workspace) *space) {
+  const sk_window *w = &g->window;
+  const size_t height = (count + 15) / 16 * 16, in_pixels = (size_t)w->in_height * (size_t)w->in_width;
+  const ptrdiff_t out_pixels = (ptrdiff_t)w->out_height * w->out_width;
+  const int32_t ky = (int32_t)tap / w->kernel_width, kx = (int32_t)tap % w->kernel_width;
+  const int is_dense = w->stride_height == 1 && w->stride_width == 1;
+  memset(space->used, 0, sizeof space->used);
+  ptrdiff_t image = (ptrdiff_t)(begin / in_pixels);
+  int32_t y = (int32_t)(begin % in_pixels / (size_t)w->in_width), x = (int32_t)(begin % (size_t)w->in_width);
+  for (size_t p = 0; p < count;) {
+    const size_t rest = (size_t)(w->in_width - x), line = rest < count - p ? rest : count - p;
+    const size_t length = is_dense ? line : 1;
+    const int32_t up = y + w->pad_top - ky, left = x + w->pad_left - kx;
+    const int32_t out_y = up / w->stride_height, out_x = left / w->stride_width;
+    const int lies_on = up >= 0 && up % w->stride_height == 0 && out_y < w->out_height &&
+                        (is_dense || (left >= 0 && left % w->stride_width == 0 && out_x < w->out_width));
+    // Pixels [first, last) of the run are inside.
+    const int32_t runs_on = w->out_width - left;
+    size_t first = 0, last = lies_on ? 1 : 0;
+    if (lies_on && is_dense) {
+      first = left >= 0 ? 0 : (size_t)-left < length ? (size_t)-left : length;
+      last = runs_on <= 0 ? 0 : (size_t)runs_on < length ? (size_t)runs_on : length;
+      if (last < first) last = first;
+    }
+    SK_P(put_rows)(g, space, height, p, first, -1);
+    if (first < last) {
+      const ptrdiff_t row = image * out_pixels + (ptrdiff_t)out_y * w->out_width + (is_dense ? left + (ptrdiff_t)first : out_x);
+      SK_P(put_rows)(g, space, height, p + first, last - first, row);
+    }
+    SK_P(put_rows)(g, space, height, p + last, length - last, -1);
+    p += length;
+    x += (int32_t)length;
+    if (x == w->in_width) {
+      x = 0;
+      if (++y == w->in_height) y = 0, ++image;
+    }
+  }
+  SK_P(put_rows)(g, space, height, count, height - count, -1);
 }
 
 // Sums of some pixels in a column, as they lie in memory: added to what is kept, or, where there is no other tap, written
@@ -174,13 +215,12 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
   SK_P(input_workspace) space = {.rows = scratch};
   space.kept = (sk_f32 *)(space.rows + blocks * SK_GRADIENT_PIXELS * 64);
   space.sums = (SK_SUM *)(space.kept + SK_GRADIENT_PIXELS * columns);
-  SK_P(sources) *sources = (SK_P(sources) *)(space.sums + 64);
   SK_NAME(begin_tiles)();
   for (; begin < end; begin += SK_GRADIENT_PIXELS) {
     const size_t count = end - begin < SK_GRADIENT_PIXELS ? end - begin : SK_GRADIENT_PIXELS;
     if (!whole) memset(space.kept, 0, (count + 15) / 16 * 16 * columns * sizeof *space.kept);
     for (size_t tap = 0; tap < taps; ++tap) {
-      SK_P(copy_rows)(g, tap, begin, count, sources, &space);
+      SK_P(copy_rows)(g, tap, begin, count, &space);
       const char *panel = (const char *)g->panel + tap * blocks * columns * SK_TILE_BYTES;
       for (size_t pixel = 0; pixel < count; pixel += 64) {
         if (whole || space.used[pixel / 64]) SK_P(add_tap)(g, &space, panel, pixel, begin, count, whole);

@@ -22,7 +22,6 @@
 #include "convolution.h"
 #endif
 #include "weight_gradient.h"
-#include "input_sources.h"
 #if SK_TILED
 #include "input_tiles.h"
 #else
