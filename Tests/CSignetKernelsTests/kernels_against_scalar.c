@@ -12,6 +12,7 @@
 
 #include "engine_kernels.h"
 #include "gradient_kernels.h"
+#include "not_finite_kernels.h"
 #include "training_kernels.h"
 
 // NEON's convolution of bytes is there twice; the kernel asks the system in the same way which one to run.
@@ -35,7 +36,7 @@ int main(int argc, char **argv) {
   static const char *const names[] = {"scalar", "avx2", "avx512", "neon"};
   void (*const tests[])(const sk_kernels *, const sk_kernels *) = {
       binary_convolution, float_convolution, pixel_convolution, encode, pools, patches, elementwise,
-      gradients,          adam};
+      gradients,          not_finite,        adam};
   const sk_kernels *scalar = sk_kernels_for(SK_ISA_SCALAR);
   size_t failures = 0, tables = 0;
   for (int isa = SK_ISA_AVX2; isa <= SK_ISA_NEON; ++isa) {

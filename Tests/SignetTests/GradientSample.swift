@@ -44,8 +44,9 @@ struct GradientTable: Sendable, CustomStringConvertible {
   }
 }
 
-/// The upper half of a float, rounded to nearest with ties to even, as the definition of bfloat16 says.
+/// The upper half of a float, rounded to nearest with ties to even, as the definition of bfloat16 says; NaN is 0x7FC0.
 func bfloat16(_ value: Float) -> UInt16 {
+  if value.isNaN { return 0x7FC0 }
   let (below, rest) = (value.bitPattern >> 16, value.bitPattern & 0xFFFF)
   let isUp = rest > 0x8000 || (rest == 0x8000 && below & 1 == 1)
   return UInt16(truncatingIfNeeded: below + (isUp ? 1 : 0))

@@ -143,4 +143,22 @@ struct KernelElementwiseTests {
       }
     }
   }
+
+  /// A gradient that is not finite, or whose square is not, leaves no number behind; all others do.
+  @Test func adamKeepsNoNumberOfABadGradient() {
+    let gradient: [Float] = [
+      1, .nan, .infinity, -.infinity, 1e21, -3e38, 1e18, -1e18, 0, 0, Float(bitPattern: 0x7FFF_FFFF),
+    ]
+    let count = gradient.count
+    var step = sk_adam(
+      step_size: 0.3, beta1: 0.9, beta2: 0.999, second_correction: 31.6, epsilon: 1e-8, decay: 0, clip: 1)
+    for table in Self.tables {
+      var (w, m) = ([Float](repeating: 0.5, count: count), [Float](repeating: 0, count: count))
+      var v = m
+      (v[8], v[9]) = (.infinity, .nan)
+      _ = table.adam(&step, &w, gradient, &m, &v, count)
+      #expect(w.indices.filter { !w[$0].isFinite } == [1, 2, 3, 4, 5, 8, 9, 10], "\(table.isa): \(w)")
+      expectSameBits(w.filter(\.isNaN), Array(repeating: Float(bitPattern: 0x7FC0_0000), count: 8), "NaN")
+    }
+  }
 }

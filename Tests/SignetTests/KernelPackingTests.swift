@@ -155,11 +155,14 @@ struct KernelPackingTests {
     }
   }
 
-  /// Ties, carries into the exponent, denormals and both zeros; widening brings every finite bfloat16 back.
+  /// Ties, carries into the exponent and to infinity, denormals, both zeros and NaN, whose bits a carry would make a number;
+  /// widening brings every finite bfloat16 back.
   @Test func roundAndWiden() {
     var bits: [UInt32] = [
       0, 0x8000_0000, 1, 0x8000, 0x8001, 0x1_8000, 0x7FFF, 0x3F80_8000, 0x3F81_8000, 0x3F80_7FFF, 0x3F80_8001,
-      0x3FFF_FFFF, 0x7F7F_7FFF, 0x7F80_0000, 0xFF80_0000, 0xBF81_8000, 0x80_0000, 0x7F_8000,
+      0x3FFF_FFFF, 0x7F7F_7FFF, 0x7F80_0000, 0xFF80_0000, 0xBF81_8000, 0x80_0000, 0x7F_8000, 0x7F7F_8000,
+      0xFF7F_FFFF, 0x7F80_0001, 0x7F80_7FFF, 0x7F80_8000, 0x7FC0_0000, 0x7FFF_8000, 0x7FFF_FFFF, 0xFF80_0001,
+      0xFFC0_0000, 0xFFFF_7FFF, 0xFFFF_FFFF,
     ]
     var random = SplitMix64(seed: 46)
     bits += (0..<501).map { _ in UInt32(truncatingIfNeeded: random.next()) }.filter { $0 >> 23 & 255 < 255 }

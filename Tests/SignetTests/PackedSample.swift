@@ -62,13 +62,16 @@ struct PackedSample {
       let part = AlignedBuffer<Float>(count: filters)
       for (begin, end) in zip(bounds, bounds.dropFirst()) {
         table.kernels.maxima(&call, begin, end, part.pointer)
-        for f in 0..<filters { maxima.pointer[f] = max(maxima.pointer[f], part.pointer[f]) }
+        for f in 0..<filters {
+          let bits = max(maxima.pointer[f].bitPattern, part.pointer[f].bitPattern)
+          maxima.pointer[f] = Float(bitPattern: bits)
+        }
       }
       for f in 0..<filters {
         let most = maxima.pointer[f]
-        guard most >= SK_GRADIENT_SMALLEST else { continue }
+        guard !(most < SK_GRADIENT_SMALLEST) else { continue }
         columnScales.pointer[f] = most / SK_GRADIENT_LIMIT
-        inverses.pointer[f] = SK_GRADIENT_LIMIT / most
+        if most.isFinite { inverses.pointer[f] = SK_GRADIENT_LIMIT / most }
       }
     }
     let sums = AlignedBuffer<Int32>(count: filters)

@@ -95,4 +95,21 @@ import Testing
     // The mean's square error is 1/runs of one run's, give or take; other roundings stay.
     #expect(left < error / 20, "\(left) of \(error)")
   }
+
+  /// An image with a bad number keeps its gradient as it is; the others are quantised as ever.
+  @Test(arguments: [Float.nan, .infinity, -.infinity, Float(bitPattern: 0xFFFF_FFFF)])
+  func whatIsNoNumberStaysSo(value: Float) throws {
+    let context = try makeContext()
+    let (shape, images) = (FeatureShape(height: 3, width: 4, channels: 5), 3)
+    let values = randomFloats(images * shape.count, seed: 8)
+    var bad = values
+    bad[shape.count + 17] = value
+    func quantised(_ values: [Float]) -> [Float] {
+      GradientQuantizer(bits: 4).run(context.tensor(images, shape, values: values), key: 9, on: context).array
+    }
+    let (found, good) = (quantised(bad), quantised(values))
+    let own = shape.count..<2 * shape.count
+    #expect(Array(found[own]).bits == Array(bad[own]).bits)
+    for index in found.indices where !own.contains(index) { #expect(found[index] == good[index]) }
+  }
 }

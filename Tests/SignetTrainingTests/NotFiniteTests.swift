@@ -6,9 +6,11 @@ import Testing
 
 /// Oracle: the place where a bad number was put in.
 @Suite struct NotFiniteTests {
-  static func trainer(_ variant: MethodVariant, learningRate: Float = 1e-3) throws -> Trainer {
+  static func trainer(
+    _ variant: MethodVariant, learningRate: Float = 1e-3, gradientBits: Int? = nil
+  ) throws -> Trainer {
     var method = variant.method
-    method.learningRate = learningRate
+    (method.learningRate, method.gradientBits) = (learningRate, gradientBits ?? method.gradientBits)
     return try Trainer(
       makeConfiguration(
         LearningTests.network, input: Stripes.shape, classes: 3, method: method), stepsPerEpoch: 10)
@@ -71,6 +73,71 @@ import Testing
     #expect(
       layers.contains { message?.contains("“\($0)") == true }, "no layer is named in \(message ?? "no error")"
     )
+  }
+
+  /// A bad number in the gradient that arrives at a layer, real or binary, after two good steps.
+  @Test(arguments: Precision.allCases, [MethodVariant.tang1, .tang2], ["conv1", "conv2", "conv3"])
+  func badGradient(precision: Precision, variant: MethodVariant, layer: String) throws {
+    for value in [Float.nan, .infinity, -.infinity] {
+      let context = try makeContext(precision: precision)
+      var trainer = try Self.trainer(variant)
+      let stripes = Stripes(count: 16, seed: 86)
+      for _ in 0..<2 { try trainer.train(stripes.inputs, stripes.labels, on: context) }
+      let index = try #require(trainer.network.layers.firstIndex { $0.name == layer })
+      let output = trainer.network.layers[index].output
+      trainer.network.layers.insert(PoisonedGradient(output: output, value: value), at: index + 1)
+      let error = #expect(throws: TrainingError.self, "\(value)") {
+        try trainer.train(stripes.inputs, stripes.labels, on: context)
+      }
+      let message = error?.description ?? ""
+      #expect(error?.code == .notFinite)
+      #expect(message.contains("layer “\(layer)” got a gradient"), "\(value): \(message)")
+      #expect(message.contains("step 3"), "\(value): \(message)")
+    }
+  }
+
+  /// The other methods' ways of passing a gradient on: magnitudes, quantised gradients, real activations.
+  @Test(
+    arguments: Precision.allCases,
+    [MethodVariant.bwn, .binaryConnect, .bnn, .xnor, .xnorPlanes, .dorefa2, .fullPrecision, .lastFull])
+  func badGradientOfOtherMethods(precision: Precision, variant: MethodVariant) throws {
+    for gradientBits in variant.method.activationBits == nil ? [nil] : [nil, 4] {
+      for value in [Float.nan, .infinity] {
+        let context = try makeContext(precision: precision)
+        var trainer = try Self.trainer(variant, gradientBits: gradientBits)
+        let stripes = Stripes(count: 16, seed: 87)
+        let index = try #require(trainer.network.layers.firstIndex { $0.name == "conv2" })
+        let output = trainer.network.layers[index].output
+        trainer.network.layers.insert(PoisonedGradient(output: output, value: value), at: index + 1)
+        let error = #expect(throws: TrainingError.self, "\(value)") {
+          try trainer.train(stripes.inputs, stripes.labels, on: context)
+        }
+        let message = error?.description ?? ""
+        #expect(error?.code == .notFinite)
+        #expect(message.contains("layer “conv2” got a gradient"), "\(value): \(message)")
+        #expect(message.contains("step 1"), "\(value): \(message)")
+      }
+    }
+  }
+
+  /// Every gradient is a number, but its square is none: no weight may stay where it is for good.
+  @Test(arguments: Precision.allCases, [MethodVariant.tang1, .tang2])
+  func gradientTooLargeToSquare(precision: Precision, variant: MethodVariant) throws {
+    let context = try makeContext(precision: precision)
+    var trainer = try Self.trainer(variant)
+    trainer.network.forEachParameter { name, value in
+      if name == "scale.factor" { value.value.pointer[0] = 1e26 }
+    }
+    let stripes = Stripes(count: 16, seed: 88)
+    let error = #expect(throws: TrainingError.self) {
+      try trainer.train(stripes.inputs, stripes.labels, on: context)
+    }
+    #expect(error?.code == .notFinite)
+    #expect(error?.description.contains("parameter “conv") == true, "\(error?.description ?? "")")
+    #expect(error?.description.contains("step 1") == true, "\(error?.description ?? "")")
+    trainer.network.forEachParameter { name, parameter in
+      #expect(parameter.gradient.elements.allSatisfy(\.isFinite), "\(name)")
+    }
   }
 
   @Test func badBatch() throws {

@@ -28,6 +28,12 @@ SK_INLINE uint64_t SK_NAME(row_key)(uint64_t key, size_t row) {
   return z ^ (z >> 31);
 }
 
+// The value, or 0 for an infinity or NaN: the scales of its row and filter tell of those, and no byte can.
+SK_INLINE sk_f32 SK_NAME(finite_or_zero)(sk_f32 value) {
+  const sk_u32 bits = (sk_u32)value;
+  return (sk_f32)SK_SELECT((bits & 0x7F800000u) != 0x7F800000u, bits, (sk_u32)0);
+}
+
 // floor(value * inverse + u), u uniform in [0, 1): on average value * inverse, whose size is below 127. `random` has
 // 16 bits in the upper part of a float's fraction.
 SK_INLINE sk_i32 SK_NAME(round_randomly)(sk_f32 value, sk_f32 inverse, sk_u32 random) {
@@ -39,21 +45,22 @@ SK_INLINE uint32_t SK_NAME(lanes_left)(size_t channels, size_t c) {
   return c >= channels ? 0 : channels - c < SK_LANES ? (uint32_t)(channels - c) : SK_LANES;
 }
 
-// The greatest |dY| of each row and filter of rows [begin, end), for bytes.
+// The greatest |dY| of each row and filter of rows [begin, end), for bytes. Sizes are compared as integers, where an
+// infinity is greater than every number and NaN than an infinity: neither is passed over.
 static void SK_NAME(gradient_maxima)(const sk_gradient_pack *p, size_t begin, size_t end, float *column_maxima) {
   memset(column_maxima, 0, p->filters * sizeof(float));
   for (size_t row = begin; row < end; ++row) {
-    sk_f32 largest = 0;
+    sk_i32 largest = 0;
     for (size_t c = 0; c < p->filters; c += SK_LANES) {
       const uint32_t count = SK_NAME(lanes_left)(p->filters, c);
-      const sk_f32 size = (sk_f32)((sk_u32)SK_NAME(load_gradient)(p, row, c, count) & 0x7FFFFFFFu);
-      sk_f32 column = SK_NAME(load_lanes)(column_maxima + c, count);
-      column = SK_SELECT(size > column, size, column);
-      largest = SK_SELECT(size > largest, size, largest);
+      const sk_i32 size = (sk_i32)((sk_u32)SK_NAME(load_gradient)(p, row, c, count) & 0x7FFFFFFFu);
+      const sk_i32 column = __builtin_elementwise_max(size, (sk_i32)SK_NAME(load_lanes)(column_maxima + c, count));
+      largest = __builtin_elementwise_max(size, largest);
       SK_NAME(store_lanes)(column_maxima + c, &column, count);
     }
-    float most = 0;
-    for (int i = 0; i < SK_LANES; ++i) most = largest[i] > most ? largest[i] : most;
+    int32_t bits = 0;
+    for (int i = 0; i < SK_LANES; ++i) bits = largest[i] > bits ? largest[i] : bits;
+    const float most = SK_NAME(from_bits)((uint32_t)bits);
     p->row_scales[row] = most < SK_GRADIENT_SMALLEST ? 0 : most / SK_GRADIENT_LIMIT;
   }
 }
@@ -77,6 +84,7 @@ SK_INLINE void SK_NAME(pack_bytes)(const sk_gradient_pack *p, size_t step, size_
   uint64_t keys[4];
   for (size_t e = 0; e < count_rows; ++e) {
     keys[e] = SK_NAME(row_key)(p->key, first + e);
+    // 0 where the scale is infinite or NaN, too.
     inverses[e] = p->row_scales[first + e] > 0 ? 1 / p->row_scales[first + e] : 0;
   }
   for (size_t c = 0; c < blocks * SK_GRADIENT_FILTERS; c += SK_LANES) {
@@ -86,7 +94,7 @@ SK_INLINE void SK_NAME(pack_bytes)(const sk_gradient_pack *p, size_t step, size_
     sk_u32 word = 0;
     sk_i32 sum = 0;
     for (size_t e = 0; e < count_rows && count > 0; ++e) {
-      const sk_f32 value = SK_NAME(load_gradient)(p, first + e, c, count);
+      const sk_f32 value = SK_NAME(finite_or_zero)(SK_NAME(load_gradient)(p, first + e, c, count));
       const sk_u32 random = SK_NAME(noise)(keys[e], c);
       const sk_i32 by_row = SK_NAME(round_randomly)(value, (sk_f32)inverses[e], random << 7);
       const sk_i32 by_column = SK_NAME(round_randomly)(value, column_inverse, random >> 9);

@@ -27,7 +27,7 @@ SK_INLINE sk_u32 SK_NAME(byte_word)(const sk_gradient_pack *p, SK_NAME(tile_rows
   sk_u32 word = 0;
   for (size_t e = 0; e < 4 && at + e < rows->count; ++e) {
     const size_t row = rows->first + at + e;
-    const sk_f32 value = SK_NAME(load_gradient)(p, row, c, count);
+    const sk_f32 value = SK_NAME(finite_or_zero)(SK_NAME(load_gradient)(p, row, c, count));
     const sk_u32 random = SK_NAME(noise)(rows->keys[at + e], c);
     const sk_i32 by_row = SK_NAME(round_randomly)(value, (sk_f32)rows->inverses[at + e], random << 7);
     const sk_i32 by_column = SK_NAME(round_randomly)(value, column_inverse, random >> 9);

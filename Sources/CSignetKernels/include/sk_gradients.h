@@ -44,7 +44,8 @@
 
 /// The gradient of a layer's result, [rows][stride], and its packed forms.
 ///
-/// Bytes are rounded at random so that they are right on average; the random bits follow from key, row and filter.
+/// Bytes are rounded at random so that they are right on average; the random bits follow from key, row and filter. A
+/// value that is not finite becomes a byte of 0, and the scales of its row and filter infinite or NaN, as it is itself.
 typedef struct sk_gradient_pack {
   sk_precision kind;       ///< of dy: float32 or bfloat16
   sk_precision precision;  ///< of what is packed
@@ -53,7 +54,7 @@ typedef struct sk_gradient_pack {
   size_t rows;
   size_t filters;          ///< of the group
   uint64_t key;
-  const float *_Nullable column_inverses;  ///< int8: [filters], SK_GRADIENT_LIMIT / greatest |dy|, or 0
+  const float *_Nullable column_inverses;  ///< int8: [filters], SK_GRADIENT_LIMIT / greatest |dy|, or 0 if not finite
   uint32_t *words;                ///< [blocks of SK_GRADIENT_FILTERS][rows rounded up to 4, / step][SK_GRADIENT_FILTERS],
                                   ///< or tiles, see sk_gradients.has_tiles
   int8_t *_Nullable bytes;        ///< int8: [rows][filters]
@@ -178,11 +179,12 @@ typedef struct sk_gradients {
   sk_products products[3];
   /// Rows [begin, end), begin a multiple of 4, end too unless it is the last; sums of bytes go to column_sums.
   void (*pack)(const sk_gradient_pack *, size_t begin, size_t end, int32_t *_Nullable column_sums);
-  /// For bytes, before pack: maxima[f] = greatest |dy| of rows [begin, end), and the scale of each row.
+  /// For bytes, before pack: maxima[f] = greatest |dy| of rows [begin, end), and the scale of each row; NaN is greater
+  /// than an infinity.
   void (*maxima)(const sk_gradient_pack *, size_t begin, size_t end, float *maxima);
   /// sums[f] = sum of dy over rows [begin, end), in order.
   void (*sums)(const sk_gradient_pack *, size_t begin, size_t end, float *sums);
-  /// Rounds to bfloat16, to nearest, ties to even.
+  /// Rounds to bfloat16, to nearest, ties to even; NaN becomes 0x7FC0.
   void (*round)(const float *from, uint16_t *to, size_t count);
   /// bfloat16 to floats.
   void (*widen)(const uint16_t *from, float *to, size_t count);

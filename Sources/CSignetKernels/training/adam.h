@@ -15,6 +15,8 @@ static size_t SK_NAME(adam)(const sk_adam *a, float *weights, const float *gradi
     sk_f32 next = w - a->step_size * m / divisor;
     next = SK_SELECT(next > a->clip, (sk_f32)a->clip, next);
     next = SK_SELECT(next < -a->clip, (sk_f32)(-a->clip), next);
+    // The square of a gradient beyond 1e20 is infinite: its weight would never move again, and nobody would notice.
+    next = SK_SELECT(v < SK_NAME(from_bits)(0x7F800000u), next, (sk_f32)SK_NAME(from_bits)(0x7FC00000u));
     const sk_i32 flipped = (w >= 0.0f) ^ (next >= 0.0f);
     changed += (size_t)__builtin_popcount(SK_BITS(flipped != 0) & ((1u << lanes) - 1));
     SK_NAME(store_lanes)(weights + i, &next, lanes);

@@ -15,6 +15,8 @@ struct PackedGradient {
   private let natural: Tensor
 
   /// An 8-bit gradient: `dY ≈ scale · value`, with a scale for each row in one form, for each filter in the other.
+  ///
+  /// The scales of a row and filter with an infinity or NaN are not finite, so that no product with them is.
   struct Bytes {
     let values: Memory
     let rowScales: Memory
@@ -62,11 +64,13 @@ struct PackedGradient {
     var inverses = [Float](repeating: 0, count: filters)
     var columnScales = inverses
     for filter in 0..<filters {
-      var most: Float = 0
-      for chunk in 0..<chunks { most = max(most, partial.floats[chunk * filters + filter]) }
+      // As integers, so that an infinity or NaN is the greatest: the scale of its filter has to tell of it.
+      var bits: UInt32 = 0
+      for chunk in 0..<chunks { bits = max(bits, partial.words[chunk * filters + filter]) }
+      let most = Float(bitPattern: bits)
       guard !(most < SK_GRADIENT_SMALLEST) else { continue }
       columnScales[filter] = most / SK_GRADIENT_LIMIT
-      inverses[filter] = SK_GRADIENT_LIMIT / most
+      if most.isFinite { inverses[filter] = SK_GRADIENT_LIMIT / most }
     }
     let counts = UnsafeMutableRawPointer(partial.raw).assumingMemoryBound(to: Int32.self)
     inverses.withUnsafeBufferPointer { inverses in

@@ -23,8 +23,10 @@ package struct GradientQuantizer: Sendable {
     context.crew.pool.runRanges(dy.images, grain: 1) { range, _ in
       for image in range {
         let (from, to) = (source + image * count, target + image * count)
-        var most: Float = 0
-        for index in 0..<count { most = max(most, from[index].magnitude) }
+        // As integers, where NaN is greater than every number: an image with one goes on as it is.
+        var bits: UInt32 = 0
+        for index in 0..<count { bits = max(bits, from[index].magnitude.bitPattern) }
+        let most = Float(bitPattern: bits)
         guard most > 0, most.isFinite else {
           to.update(from: from, count: count)
           continue

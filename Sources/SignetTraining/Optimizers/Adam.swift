@@ -28,7 +28,8 @@ package struct Adam: Sendable {
   /// One update of all parameters.
   ///
   /// - Returns: the share of weights whose sign changed, for each binarized weight tensor's layer.
-  /// - Throws: ``TrainingError`` naming the first parameter that is no longer finite.
+  /// - Throws: ``TrainingError`` `.notFinite` naming the layer that is nearest to the loss of those whose gradients are not
+  ///   finite, or else the first parameter that is no longer finite. Gradients of 1e20 and more are too large, too.
   package mutating func update(
     _ network: inout Sequential, learningRate: Float, regularizer: Regularizer, on context: ComputeContext
   ) throws -> [SignChange] {
@@ -37,7 +38,8 @@ package struct Adam: Sendable {
     let correction1 = 1 - pow(Double(Self.beta1), Double(step))
     let correction2 = 1 - pow(Double(Self.beta2), Double(step))
     let step = step
-    try network.forEachParameter { name, parameter in
+    var (badGradient, badParameter) = (String?.none, (name: String, count: Int)?.none)
+    network.forEachParameter { name, parameter in
       var clip = Float.infinity
       if case .latentBinary(let bound) = parameter.role { clip = bound }
       let call = sk_adam(
@@ -45,16 +47,27 @@ package struct Adam: Sendable {
         second_correction: Float(1 / correction2.squareRoot()), epsilon: Self.epsilon,
         decay: regularizer.decay(for: parameter.role), clip: clip)
       let (count, changed) = Self.apply(call, to: parameter, on: context)
-      guard count == 0 else {
-        throw TrainingError(
-          .notFinite,
-          "parameter “\(name)” has \(count) values that are not finite after step \(step); lower the learning rate (now \(learningRate)); the last checkpoint is good"
-        )
+      if count > 0 {
+        badParameter = badParameter ?? (name, count)
+        if !parameter.gradient.elements.allSatisfy(\.isFinite) { badGradient = name }
       }
       if parameter.role != .other {
         changes.append(
           SignChange(layer: String(name.prefix { $0 != "." }), changed: changed, of: parameter.count))
       }
+    }
+    let advice = "lower the learning rate (now \(learningRate)); the last checkpoint is good"
+    if let badGradient {
+      throw TrainingError(
+        .notFinite,
+        "layer “\(badGradient.prefix { $0 != "." })” got a gradient that is not finite at step \(step) (that of “\(badGradient)”); \(advice)"
+      )
+    }
+    if let badParameter {
+      throw TrainingError(
+        .notFinite,
+        "parameter “\(badParameter.name)” has \(badParameter.count) values that are not finite after step \(step); \(advice)"
+      )
     }
     return changes
   }
