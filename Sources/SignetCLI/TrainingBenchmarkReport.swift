@@ -11,25 +11,28 @@ struct TrainingBenchmarkReport: Encodable {
     let depth: Int?
     let macs: Int?
     let forwardMilliseconds: Double?
+    let forwardProductMilliseconds: Double?
     let backwardMilliseconds: Double?
     let weightGradientMilliseconds: Double?
     let inputGradientMilliseconds: Double?
+    let forwardShareOfPeak: Double?
     let weightGradientShareOfPeak: Double?
     let inputGradientShareOfPeak: Double?
 
     init(_ row: TrainingBenchmark.Row) {
       name = row.layer
       (depth, macs) = (row.depth, row.multiplyAdds)
-      (forwardMilliseconds, backwardMilliseconds) = (row.forward, row.backward)
+      (forwardMilliseconds, forwardProductMilliseconds) = (row.forward, row.product)
+      backwardMilliseconds = row.backward
       (weightGradientMilliseconds, inputGradientMilliseconds) = (row.weightGradient, row.inputGradient)
-      func share(_ milliseconds: Double?, _ work: Int?) -> Double? {
-        guard let milliseconds, let work, milliseconds > 0, row.peak > 0 else {
-          return nil
-        }
-        return Double(work) / (milliseconds * 1e-3) / row.peak
+      func share(_ milliseconds: Double?, _ work: Int?, of peak: Double) -> Double? {
+        guard let milliseconds, let work, milliseconds > 0, peak > 0 else { return nil }
+        return Double(work) / (milliseconds * 1e-3) / peak
       }
-      weightGradientShareOfPeak = share(row.weightGradient, row.multiplyAdds)
-      inputGradientShareOfPeak = share(row.inputGradient, row.insideMultiplyAdds ?? row.multiplyAdds)
+      forwardShareOfPeak = share(row.product, row.forwardMultiplyAdds, of: row.forwardPeak)
+      weightGradientShareOfPeak = share(row.weightGradient, row.multiplyAdds, of: row.peak)
+      inputGradientShareOfPeak = share(
+        row.inputGradient, row.insideMultiplyAdds ?? row.multiplyAdds, of: row.peak)
     }
   }
 
@@ -50,6 +53,8 @@ struct TrainingBenchmarkReport: Encodable {
   let warmUpRuns: Int
   let peakMacsPerSecond: Double
   let peakMacsPerSecondAllThreads: Double
+  let peakBinaryMacsPerSecond: Double
+  let peakBinaryMacsPerSecondAllThreads: Double
   let peakResidentBytes: Int
   let layers: [Layer]
 
@@ -74,6 +79,8 @@ struct TrainingBenchmarkReport: Encodable {
     (runs, warmUpRuns) = (benchmark.whole.count, benchmark.warmUpSteps)
     peakMacsPerSecond = benchmark.peak.oneThread
     peakMacsPerSecondAllThreads = benchmark.peak.allThreads
+    peakBinaryMacsPerSecond = benchmark.binaryPeak.oneThread
+    peakBinaryMacsPerSecondAllThreads = benchmark.binaryPeak.allThreads
     peakResidentBytes = Self.peakResidentBytes
     layers = benchmark.rows.map(Layer.init)
   }
@@ -95,7 +102,8 @@ struct TrainingBenchmarkReport: Encodable {
     let names = 2 + (layers.map(\.name.count).max() ?? 0)
     print(
       "layer".padded(names, right: false) + "K".padded(6) + "MMAC".padded(9) + "forward ms".padded(12)
-        + "backward".padded(10) + "dW".padded(9) + "of peak".padded(9) + "dX".padded(9) + "of peak".padded(9))
+        + "product".padded(9) + "of peak".padded(9) + "backward".padded(10) + "dW".padded(9)
+        + "of peak".padded(9) + "dX".padded(9) + "of peak".padded(9))
     func time(_ milliseconds: Double?, _ width: Int) -> String {
       (milliseconds.map { String.fixed($0, 4) } ?? "").padded(width)
     }
@@ -106,7 +114,8 @@ struct TrainingBenchmarkReport: Encodable {
       print(
         layer.name.padded(names, right: false) + (layer.depth.map(String.init) ?? "").padded(6)
           + (layer.macs.map { .fixed(Double($0) / 1e6, 2) } ?? "").padded(9)
-          + time(layer.forwardMilliseconds, 12) + time(layer.backwardMilliseconds, 10)
+          + time(layer.forwardMilliseconds, 12) + time(layer.forwardProductMilliseconds, 9)
+          + percent(layer.forwardShareOfPeak) + time(layer.backwardMilliseconds, 10)
           + time(layer.weightGradientMilliseconds, 9) + percent(layer.weightGradientShareOfPeak)
           + time(layer.inputGradientMilliseconds, 9) + percent(layer.inputGradientShareOfPeak))
     }
@@ -118,10 +127,11 @@ struct TrainingBenchmarkReport: Encodable {
       for a whole step (median of \(runs); least \(String.fixed(millisecondsPerImageMinimum, 4)))
       Adam \(String.fixed(optimizerMilliseconds, 4)) ms of it; at most \(peakResidentBytes / 1_000_000) MB of memory
       \(processor ?? "unknown processor"), \(isa), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch)
-      peak of multiply-add instructions: \(rate(peakMacsPerSecond)) with one thread, \(rate(peakMacsPerSecondAllThreads)) with \(threads)
+      peak of multiply-add instructions: \(rate(peakMacsPerSecond)) with one thread, \(rate(peakMacsPerSecondAllThreads)) with \(threads); \
+      of bits \(rate(peakBinaryMacsPerSecond)), \(rate(peakBinaryMacsPerSecondAllThreads))
       """)
     if layers.contains(where: { ($0.inputGradientShareOfPeak ?? 0) > 1 }) {
-      print("above 100 % of it: sums with signs are looked up, not multiplied")
+      print("dW and dX above 100 %: sums with signs are looked up, not multiplied")
     }
   }
 }

@@ -37,7 +37,9 @@ struct TrainingBenchmarkTests {
     #expect(try number("milliseconds_per_image_minimum") <= median)
     #expect(try median <= number("milliseconds_per_image_p90"))
     #expect(try number("optimizer_milliseconds") > 0)
-    #expect(try number("peak_macs_per_second") > 0 && number("peak_macs_per_second_all_threads") > 0)
+    for peak in ["peak_macs", "peak_binary_macs"] {
+      #expect(try number(peak + "_per_second") > 0 && number(peak + "_per_second_all_threads") > 0)
+    }
     #expect(try number("peak_resident_bytes") > 1e6)
     let layers = try #require(result["layers"] as? [[String: Any]])
     #expect(layers.compactMap { $0["name"] as? String }.filter { !$0.hasPrefix("conv") }.count == 3)
@@ -53,6 +55,16 @@ struct TrainingBenchmarkTests {
     ] {
       let layer = try #require(layers.first { $0["name"] as? String == name })
       #expect(layer["depth"] as? Int == depth && layer["macs"] as? Int == macs, "\(name)")
+      // A share is the multiply-adds of all planes over the product's time and the peak of all threads.
+      let product = try #require(layer["forward_product_milliseconds"] as? Double, "\(name)")
+      let share = try #require(layer["forward_share_of_peak"] as? Double, "\(name)")
+      #expect(product > 0 && share > 0, "\(name)")
+      #expect(product <= layer["forward_milliseconds"] as? Double ?? 0, "\(name)")
+      if isBinary {
+        let peak = try number("peak_binary_macs_per_second_all_threads")
+        let expected = Double(macs * planes) / (product * 1e-3) / peak
+        #expect(abs(share - expected) <= 1e-9 * expected, "\(name): \(share), not \(expected)")
+      }
       for key in ["weight_gradient", "input_gradient"] {
         // The first layer's input has no gradient.
         let isThere = isBinary || key == "weight_gradient"
@@ -67,7 +79,7 @@ struct TrainingBenchmarkTests {
     let folder = try Self.newFolder()
     let outcome = try SignetProcess.run(Self.command + ["--precision", "int8"], in: folder)
     #expect(outcome.status == 0 && outcome.exited && outcome.errors.isEmpty, "\(outcome.errors)")
-    for word in ["convB", "int8", "ms per image", "G MAC/s", "MB"] {
+    for word in ["convB", "int8", "product", "ms per image", "G MAC/s", "of bits", "MB"] {
       #expect(outcome.output.contains(word), "\(word)")
     }
     #expect(!outcome.output.contains("{"))

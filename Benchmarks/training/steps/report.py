@@ -126,11 +126,11 @@ def _checks(rows: list[Row]) -> list[str]:
 
 
 def _layers(rows: list[Row]) -> list[str]:
-    """The share of the peak that each product of the layers reaches."""
+    """The share of the peak that each product of the layers reaches: the forward one, of its own peak, first."""
     own = [row for row in rows if row.is_own and row.median and row.layers]
     if not own:
         return []
-    lines = ["", *_head(["layer", "K", *(f"{row.name} dW; dX" for row in own)], "-r" + "r" * len(own))]
+    lines = ["", *_head(["layer", "K", *(f"{row.name} forward; dW; dX" for row in own)], "-r" + "r" * len(own))]
     for index, layer in enumerate(own[0].layers):
         cells = [_shares(row.layers[index]) if index < len(row.layers) else "" for row in own]
         if any(cells):
@@ -139,7 +139,8 @@ def _layers(rows: list[Row]) -> list[str]:
 
 
 def _shares(layer: dict[str, Any]) -> str:
-    shares = [layer.get(f"{part}_gradient_share_of_peak") for part in ("weight", "input")]
+    products = ("forward", "weight_gradient", "input_gradient")
+    shares = [layer.get(f"{product}_share_of_peak") for product in products]
     return "; ".join(f"{share:.0%}" if share else "—" for share in shares) if any(shares) else ""
 
 

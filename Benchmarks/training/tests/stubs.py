@@ -14,6 +14,7 @@ LAYERS = [
     {
         "name": "conv2",
         "depth": 288,
+        "forward_share_of_peak": 0.91,
         "weight_gradient_share_of_peak": 0.76,
         "input_gradient_share_of_peak": 0.5,
     },

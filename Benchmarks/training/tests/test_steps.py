@@ -219,7 +219,7 @@ class Reports(unittest.TestCase):
             "check failed \\| why",
             "| Signet int8 | 2.00× | 4.00× | 2.00× |",
             "| Signet int8 | 10.0 | 110.0 |",
-            "| conv2 | 288 | 76%; 50% |",
+            "| conv2 | 288 | 91%; 76%; 50% |",
         ):
             self.assertIn(part, text)
         written = json.loads(json.dumps(report.as_json(results, about, {}, settings)))

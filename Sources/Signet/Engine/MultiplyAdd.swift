@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CSignetKernels
+package import CSignetKernels
 
 /// A kind of multiply-add that a step's time is made of, each with a peak of its own.
 package enum MultiplyAdd: String, CaseIterable, Sendable {
@@ -12,7 +12,7 @@ package enum MultiplyAdd: String, CaseIterable, Sendable {
   case byte
 
   /// The mix of instructions on registers that is its peak; returns the multiply-adds of so many rounds.
-  func peak(_ kernels: sk_kernels) -> (Int) -> Double {
+  package func peak(_ kernels: sk_kernels) -> (Int) -> Double {
     switch self {
     case .binary: kernels.peak_binary
     case .float: kernels.peak_float

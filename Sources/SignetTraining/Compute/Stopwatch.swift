@@ -8,6 +8,8 @@ package final class Stopwatch: Sendable {
   /// A part of a layer's work.
   package enum Part: Hashable, Sendable {
     case forward
+    /// The convolution in it, with the arrangement of its weights.
+    case product
     /// All of it, the two products included.
     case backward
     /// The product that gives the weights' gradient.

@@ -85,17 +85,20 @@ package struct BinaryConvolution: Layer {
       return (y, saved)
     }
     let signs = signBits(on: context)
-    let packed = packed(signs, saved.levels, on: context)
     saved.signs = signs
     // Accumulators of one plane mostly fit 16 bits; they are kept until the next layer's gradient.
-    let areShort = packed.planeWeights.count == 1 && packed.bound <= Int16.max && factors == nil
+    let bound = binarizer.largestWeight * window.taps * layout.groupChannels
+    let areShort = saved.levels.weights.count == 1 && bound <= Int16.max && factors == nil
     var y = context.tensor(x.images, output, areShort ? .int16 : .float32)
     y.gradientElement = context.precision.element
-    packed.run(
-      saved.codes.words, images: x.images,
-      to: areShort
-        ? .shorts(y.raw.assumingMemoryBound(to: Int16.self)) : .reals(y.pointer, unit: saved.levels.unit),
-      on: context.crew)
+    let (codes, levels) = (saved.codes, saved.levels)
+    context.timed(.product, of: name) {
+      packed(signs, levels, on: context).run(
+        codes.words, images: x.images,
+        to: areShort
+          ? .shorts(y.raw.assumingMemoryBound(to: Int16.self)) : .reals(y.pointer, unit: levels.unit),
+        on: context.crew)
+    }
     if let factors { context.scale(y, by: factors, into: y) }
     return (y, saved)
   }

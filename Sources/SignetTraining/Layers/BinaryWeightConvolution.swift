@@ -65,7 +65,9 @@ package struct BinaryWeightConvolution: Layer {
     if phase == .training, RealProducts.areRounded(on: context) {
       y.gradientElement = context.precision.element
       let images = products.images(x, on: context)
-      products.forward(images, weights: effective.floats, bias: zeros.pointer, to: y, on: context)
+      context.timed(.product, of: name) {
+        products.forward(images, weights: effective.floats, bias: zeros.pointer, to: y, on: context)
+      }
       return (
         y,
         Saved(
@@ -73,10 +75,12 @@ package struct BinaryWeightConvolution: Layer {
           weights: effective)
       )
     }
-    RealConvolution(
-      window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
-      weights: effective.floats, bias: zeros.array, slope: nil
-    ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
+    context.timed(.product, of: name) {
+      RealConvolution(
+        window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
+        weights: effective.floats, bias: zeros.array, slope: nil
+      ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
+    }
     withExtendedLifetime(x) {}
     return (y, Saved(x: x, images: [], element: element, magnitudes: magnitudes, weights: effective))
   }

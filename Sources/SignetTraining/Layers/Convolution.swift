@@ -56,15 +56,19 @@ package struct Convolution: Layer {
     if phase == .training && RealProducts.areRounded(on: context) {
       y.gradientElement = context.precision.element
       let images = products.images(x, on: context)
-      products.forward(
-        images, weights: weight.value.pointer, bias: bias.value.pointer, to: y, on: context)
+      context.timed(.product, of: name) {
+        products.forward(
+          images, weights: weight.value.pointer, bias: bias.value.pointer, to: y, on: context)
+      }
       return (y, Saved(x: products.hasInputGradient ? nil : x, images: images, element: element))
     }
     if isFirst && phase == .training { y.gradientElement = context.precision.element }
-    RealConvolution(
-      window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
-      weights: weight.value.pointer, bias: bias.value.array, slope: nil
-    ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
+    context.timed(.product, of: name) {
+      RealConvolution(
+        window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
+        weights: weight.value.pointer, bias: bias.value.array, slope: nil
+      ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
+    }
     return (y, Saved(x: x, images: [], element: element))
   }
 

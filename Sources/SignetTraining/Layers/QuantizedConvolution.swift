@@ -79,12 +79,14 @@ package struct QuantizedConvolution: Layer {
     let filters = output.channels
     let (scale, shift) = (weights.scale, bias.value.array)
     let reals = weights.values.map(Float.init)
-    reals.withUnsafeBufferPointer { reals in
-      guard let base = reals.baseAddress else { return }
-      RealConvolution(
-        window: window, filters: filters, groups: groups, inputChannels: input.channels, weights: base,
-        bias: Array(repeating: 0, count: filters), slope: nil
-      ).run(levels.pointer, images: x.images, to: y.pointer, on: context.crew)
+    context.timed(.product, of: name) {
+      reals.withUnsafeBufferPointer { reals in
+        guard let base = reals.baseAddress else { return }
+        RealConvolution(
+          window: window, filters: filters, groups: groups, inputChannels: input.channels, weights: base,
+          bias: Array(repeating: 0, count: filters), slope: nil
+        ).run(levels.pointer, images: x.images, to: y.pointer, on: context.crew)
+      }
     }
     context.chunks(of: y.rows) { _, range in
       let rows = y.pointer + range.lowerBound * filters

@@ -11,6 +11,8 @@ package struct TrainingBenchmark {
     package let layer: String
     /// Medians of the steps in which parts were timed.
     package var forward: Double?
+    /// The convolution alone, with the arrangement of its weights.
+    package var product: Double?
     package var backward: Double?
     package var weightGradient: Double?
     package var inputGradient: Double?
@@ -20,8 +22,12 @@ package struct TrainingBenchmark {
     package var insideMultiplyAdds: Int?
     /// Input values that an output sums (K).
     package var depth: Int?
-    /// Multiply-adds a second that its products' precision reaches on registers, with all threads.
+    /// Those of the forward convolution: of bits, as many for each plane; else as `multiplyAdds`.
+    package var forwardMultiplyAdds: Int?
+    /// Multiply-adds a second that the precision of its gradients' products reaches on registers, with all threads.
     package var peak = 0.0
+    /// The same of what its forward convolution is computed with: bits, bfloat16 or floats.
+    package var forwardPeak = 0.0
   }
 
   /// Whole steps, in which nothing else was timed.
@@ -30,6 +36,8 @@ package struct TrainingBenchmark {
   package let optimizer: Double
   /// Multiply-adds a second that the precision's products reach on registers.
   package let peak: (oneThread: Double, allThreads: Double)
+  /// The same of bits: what binary layers' forward pass is compared with.
+  package let binaryPeak: (oneThread: Double, allThreads: Double)
   package let warmUpSteps: Int
 
   /// Runs steps until the effort is enough; every second one with its parts timed.
@@ -40,13 +48,16 @@ package struct TrainingBenchmark {
     var trainer = try Trainer(configuration, stepsPerEpoch: 1)
     let batch = RandomBatch(configuration)
     let clock = ContinuousClock()
-    func rates(_ precision: Precision) -> (oneThread: Double, allThreads: Double) {
-      let kernel = context.gradients.pointee.product(precision).peak
-      return MachinePeaks.rates(of: { kernel($0) }, on: crew)
-    }
     // Real operands are never in 8 bits.
     let precisions = precision == .int8 ? [precision, .bfloat16] : [precision]
-    let before = precisions.map(rates)
+    let gradientKernels = precisions.map { context.gradients.pointee.product($0).peak }
+    let kernels =
+      gradientKernels.map { kernel in { kernel($0) } }
+      + [MultiplyAdd.binary.peak(crew.kernels), MultiplyAdd.float.peak(crew.kernels)]
+    func rates() -> [(oneThread: Double, allThreads: Double)] {
+      kernels.map { MachinePeaks.rates(of: $0, on: crew) }
+    }
+    let before = rates()
     func step(on context: ComputeContext) throws -> Double {
       let start = clock.now
       _ = try trainer.train(batch.training, on: context)
@@ -65,9 +76,12 @@ package struct TrainingBenchmark {
       total += time
       _ = try step(on: timed)
     }
-    let peaks = zip(before, precisions.map(rates)).map {
+    let peaks = zip(before, rates()).map {
       (oneThread: max($0.oneThread, $1.oneThread), allThreads: max($0.allThreads, $1.allThreads))
     }
+    // Of bits, floats, and the precision that real layers' operands are rounded to.
+    let (bits, floats, rounded) = (peaks[peaks.count - 2], peaks[peaks.count - 1], peaks[precisions.count - 1])
+    let areRounded = RealProducts.areRounded(on: context)
     let spans = stopwatch.take()
     func median(_ layer: String, _ part: Stopwatch.Part) -> Double? {
       spans[.init(layer: layer, part: part)].map { $0.median / images }
@@ -75,6 +89,7 @@ package struct TrainingBenchmark {
     rows = trainer.network.layers.map { layer in
       var row = Row(layer: layer.name)
       row.forward = median(layer.name, .forward)
+      row.product = median(layer.name, .product)
       row.backward = median(layer.name, .backward)
       row.weightGradient = median(layer.name, .weightGradient)
       row.inputGradient = median(layer.name, .inputGradient)
@@ -82,12 +97,21 @@ package struct TrainingBenchmark {
       row.insideMultiplyAdds = (layer as? BinaryConvolution).map {
         $0.window.insideTaps * $0.output.channels * $0.input.channels / $0.groups
       }
-      row.peak = peaks[layer is BinaryConvolution ? 0 : peaks.count - 1].allThreads
+      row.peak = (layer is BinaryConvolution ? peaks[0] : rounded).allThreads
+      row.forwardMultiplyAdds = row.multiplyAdds
+      switch layer {
+      case let layer as BinaryConvolution:
+        row.forwardMultiplyAdds = row.multiplyAdds.map { $0 * layer.binarizer.planes }
+        row.forwardPeak = bits.allThreads
+      // Grey levels are summed in floats, whose integers are exact.
+      case is QuantizedConvolution: row.forwardPeak = floats.allThreads
+      default: row.forwardPeak = (areRounded ? rounded : floats).allThreads
+      }
       return row
     }
     whole = Timings(totals)
     optimizer = median("adam", .optimizer) ?? 0
-    peak = peaks[0]
+    (peak, binaryPeak) = (peaks[0], bits)
     self.warmUpSteps = warmUpSteps
   }
 
