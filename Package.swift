@@ -69,12 +69,14 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // MARK: Tests
+    // Counts the heap's requests in the test program.
+    .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
     .testTarget(
       name: "SignetTests", dependencies: ["Signet", "CSignetKernels"], swiftSettings: strict),
     .testTarget(
       name: "SignetDataTests", dependencies: ["SignetData", "Signet"], swiftSettings: strict),
     .testTarget(
-      name: "SignetTrainingTests", dependencies: ["SignetTraining", "Signet"],
+      name: "SignetTrainingTests", dependencies: ["SignetTraining", "Signet", "CAllocationCount"],
       swiftSettings: strict),
     .testTarget(
       name: "SignetStudyTests", dependencies: ["SignetStudy", "SignetTraining", "Signet"],

@@ -44,7 +44,8 @@ struct KernelNotFiniteTests {
           for row in 0..<rows {
             let isBad = places.contains { $0.row == row }
             let (scale, wanted) = (packed.rowScales.pointer[row], expected.rowScales.pointer[row])
-            #expect(isBad ? isNaN ? scale.isNaN : scale == .infinity : scale == wanted, "row \(row), \(place)")
+            #expect(
+              isBad ? isNaN ? scale.isNaN : scale == .infinity : scale == wanted, "row \(row), \(place)")
             let byRow = (0..<filters).map { packed.byRow(row: row, filter: $0) }
             let numbers = (0..<filters).map { expected.byRow(row: row, filter: $0) }
             expectEqual(byRow, isBad ? numbers.map { _ in 0 } : numbers, "row \(row), \(place)")
@@ -52,7 +53,8 @@ struct KernelNotFiniteTests {
           for f in 0..<filters {
             let isBad = places.contains { $0.filter == f }
             let (scale, wanted) = (packed.columnScales.pointer[f], expected.columnScales.pointer[f])
-            #expect(isBad ? isNaN ? scale.isNaN : scale == .infinity : scale == wanted, "filter \(f), \(place)")
+            #expect(
+              isBad ? isNaN ? scale.isNaN : scale == .infinity : scale == wanted, "filter \(f), \(place)")
             let byFilter = (0..<rows).map { packed.byFilter(row: $0, filter: f) }
             let numbers = (0..<rows).map { expected.byFilter(row: $0, filter: f) }
             expectEqual(byFilter, isBad ? numbers.map { _ in 0 } : numbers, "filter \(f), \(place)")

@@ -40,18 +40,24 @@ package struct PixelWeights: Hashable, Sendable {
     values = []
     values.reserveCapacity(weights.count)
     scale = []
+    scale.reserveCapacity(filters)
     for filter in 0..<filters {
       let first = filter / (filters / groups) * groupChannels
-      let row = (0..<depth).map { weights[filter * depth + $0] * units[first + $0 % groupChannels] }
-      guard row.allSatisfy(\.isFinite) else { return nil }
-      let largest = row.reduce(0) { max($0, abs($1)) }
+      func value(_ place: Int) -> Float {
+        weights[filter * depth + place] * units[first + place % groupChannels]
+      }
+      var largest: Float = 0
+      for place in 0..<depth {
+        guard value(place).isFinite else { return nil }
+        largest = max(largest, abs(value(place)))
+      }
       let step = largest / Float(limit)
       // A filter of zeros, or of numbers near the end of a float's range, is a filter of zeros.
       let isEmpty = !step.isNormal
       scale.append(isEmpty ? 1 : step)
       let bound = Float(limit)
-      for value in row {
-        let rounded = (value / step).rounded(.toNearestOrEven)
+      for place in 0..<depth {
+        let rounded = (value(place) / step).rounded(.toNearestOrEven)
         values.append(isEmpty ? 0 : Int8(min(bound, max(-bound, rounded))))
       }
     }

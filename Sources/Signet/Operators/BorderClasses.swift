@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Output positions along one axis that see the same taps inside the image.
-struct BorderClasses {
+struct BorderClasses: Sendable {
   /// The class of each output position.
   var classOf: [UInt16] = []
   /// The taps inside the image, for each class.

@@ -13,16 +13,17 @@ package struct PackedConvolution: Sendable {
   package let filters: Int
   package let groups: Int
   package let input: CodeLayout
-  package let planeWeights: [Int32]
+  /// Those of the weights that were arranged last; as many as planes.
+  package internal(set) var planeWeights: [Int32]
   package let isUnipolar: Bool
-  private let parts: [ConvolutionBlocks]
-  private let panels: [AlignedBuffer<UInt32>]
-  private let bases: [AlignedBuffer<Int32>]
+  let parts: [ConvolutionBlocks]
+  let panels: [AlignedBuffer<UInt32>]
+  let bases: [AlignedBuffer<Int32>]
   private let blockTables: [AlignedBuffer<sk_block>]
-  private let rowClasses: [UInt16]
-  private let columnClasses: [UInt16]
+  let rows: BorderClasses
+  let columns: BorderClasses
   private let zeros: AlignedBuffer<UInt32>
-  private let kernels: sk_kernels
+  let kernels: sk_kernels
 
   /// What becomes of the accumulators.
   package enum Destination {
@@ -58,15 +59,33 @@ package struct PackedConvolution: Sendable {
     parts: [ConvolutionBlocks],
     inputChannels: Int, isUnipolar: Bool = false, kernels: sk_kernels
   ) {
+    self.init(
+      window: window, filters: filters, groups: groups, planes: planeWeights.count, parts: parts,
+      inputChannels: inputChannels, isUnipolar: isUnipolar, kernels: kernels)
+    let scratch = AlignedBuffer<UInt32>(count: scratchWords)
+    words.withUnsafeBufferPointer { words in
+      if let words = words.baseAddress {
+        arrange(words, planeWeights: planeWeights, scratch: scratch.pointer)
+      }
+    }
+    withExtendedLifetime(scratch) {}
+  }
+
+  /// Room for weights of `planes` planes, which ``arrange(_:planeWeights:scratch:)`` is to fill before the first run.
+  package init(
+    window: Window, filters: Int, groups: Int, planes: Int, parts: [ConvolutionBlocks], inputChannels: Int,
+    isUnipolar: Bool = false, kernels: sk_kernels
+  ) {
     self.window = window
     self.filters = filters
     self.groups = groups
-    self.planeWeights = planeWeights
     self.isUnipolar = isUnipolar
     self.parts = parts
     self.kernels = kernels
-    input = CodeLayout(channels: inputChannels, groups: groups)
-    zeros = AlignedBuffer(count: window.kernelWidth * input.words * planeWeights.count)
+    planeWeights = Array(repeating: 0, count: planes)
+    let input = CodeLayout(channels: inputChannels, groups: groups)
+    self.input = input
+    zeros = AlignedBuffer(count: window.kernelWidth * input.words * planes)
     blockTables = parts.map { AlignedBuffer($0.blocks) }
     let rows =
       isUnipolar
@@ -80,55 +99,13 @@ package struct PackedConvolution: Sendable {
       : BorderClasses(
         size: window.inWidth, out: window.outWidth, kernel: window.kernelWidth,
         stride: window.strideWidth, pad: window.padLeft)
-    rowClasses = rows.classOf
-    columnClasses = columns.classOf
-    let perTap = input.groupWords
-    let weightSum = planeWeights.reduce(0, +)
-    let groupChannels = Int32(input.groupChannels)
-    var panels: [AlignedBuffer<UInt32>] = []
-    var bases: [AlignedBuffer<Int32>] = []
-    for part in parts {
-      let evenBlocks = (part.blocks.count + 1) / 2 * 2
-      let plain = AlignedBuffer<UInt32>(count: evenBlocks * window.taps * perTap * 16)
-      var ones = [Int32](repeating: 0, count: window.taps * part.lanes)
-      for (b, block) in part.blocks.enumerated() {
-        for lane in 0..<Int(block.count) {
-          let source = (Int(block.channel) + lane) * window.taps * perTap
-          for tap in 0..<window.taps {
-            for word in 0..<perTap {
-              let bits = words[source + tap * perTap + word]
-              plain.pointer[((b * window.taps + tap) * perTap + word) * 16 + lane] = bits
-              ones[tap * part.lanes + b * 16 + lane] += Int32(bits.nonzeroBitCount)
-            }
-          }
-        }
-      }
-      let panel = AlignedBuffer<UInt32>(count: plain.count)
-      kernels.arrange_panel(plain.pointer, panel.pointer, evenBlocks, window.taps * perTap)
-      withExtendedLifetime(plain) {}
-      panels.append(panel)
-      let base = AlignedBuffer<Int32>(count: rows.inside.count * columns.inside.count * part.lanes)
-      var at = 0
-      for y in rows.inside {
-        for x in columns.inside {
-          for lane in 0..<part.lanes {
-            // Unipolar: K − 2s and the sum of the weights, 2·ones − K.
-            var sum = isUnipolar ? 0 : Int32(y.count * x.count) * groupChannels
-            for ky in 0..<window.kernelHeight {
-              for kx in 0..<window.kernelWidth where isUnipolar || !(y.contains(ky) && x.contains(kx)) {
-                sum += 2 * ones[(ky * window.kernelWidth + kx) * part.lanes + lane]
-              }
-            }
-            base.pointer[at] = sum * weightSum
-            at += 1
-          }
-        }
-      }
-      bases.append(base)
-    }
-    self.panels = panels
-    self.bases = bases
+    (self.rows, self.columns) = (rows, columns)
+    panels = parts.map { AlignedBuffer(count: Self.panelWords($0, window, input)) }
+    bases = parts.map { AlignedBuffer(count: rows.inside.count * columns.inside.count * $0.lanes) }
   }
+
+  /// The instruction set whose kernels it is laid out for.
+  package var isa: sk_isa { kernels.isa }
 
   /// The largest magnitude that an accumulator can have.
   package var bound: Int32 {
@@ -196,8 +173,8 @@ package struct PackedConvolution: Sendable {
       blockTables[group].pointer.withMemoryRebound(to: sk_block.self, capacity: parts[group].blocks.count) {
         blocks in
         planeWeights.withUnsafeBufferPointer { weights in
-          rowClasses.withUnsafeBufferPointer { rowClasses in
-            columnClasses.withUnsafeBufferPointer { columnClasses in
+          rows.classOf.withUnsafeBufferPointer { rowClasses in
+            columns.classOf.withUnsafeBufferPointer { columnClasses in
               guard let weights = weights.baseAddress, let rowClass = rowClasses.baseAddress,
                 let columnClass = columnClasses.baseAddress
               else { return }
@@ -208,7 +185,7 @@ package struct PackedConvolution: Sendable {
                 panel: panels[group].pointer, stream: window.taps * input.groupWords * 16, blocks: blocks,
                 block_count: UInt32(parts[group].blocks.count),
                 base: bases[group].pointer, row_class: rowClass, column_class: columnClass,
-                column_classes: UInt32((columnClasses.max() ?? 0) + 1),
+                column_classes: UInt32(columns.inside.count),
                 output: output(destination, group: group))
               withUnsafePointer(to: call) { call in
                 crew.runTiles(pixels: images * window.outPixels, blocks: parts[group].blocks.count) {

@@ -35,8 +35,7 @@ package struct RealConvolution: Sendable {
     self.filters = filters
     self.groups = groups
     self.inputChannels = inputChannels
-    let channels = inputChannels / groups
-    let depth = window.taps * channels
+    let depth = window.taps * (inputChannels / groups)
     // Bits in another layout than the reader's are left to a pass of their own; see ``writesCodes``.
     let packed = encoder.flatMap {
       ConvolutionBlocks.packed(filters: filters, groups: groups, layout: $0.layout)
@@ -53,19 +52,41 @@ package struct RealConvolution: Sendable {
           betas: AlignedBuffer(encoder.betas))
       }
     zeros = AlignedBuffer(count: window.kernelWidth * inputChannels)
-    panels = parts.map { part in
-      let panel = AlignedBuffer<Float>(count: part.blocks.count * depth * 16)
-      for (b, block) in part.blocks.enumerated() {
-        for lane in 0..<Int(block.count) {
-          let row = weights + (Int(block.channel) + lane) * depth
-          let to = panel.pointer + b * depth * 16 + lane
-          for k in 0..<depth { to[k * 16] = row[k] }
-        }
-      }
-      return panel
-    }
+    panels = parts.map { AlignedBuffer(count: $0.blocks.count * depth * 16) }
     biases = parts.map { AlignedBuffer($0.spread(bias, filler: 0)) }
     slopes = slope.map { slope in parts.map { AlignedBuffer($0.spread(slope, filler: 0)) } }
+    arrange(weights)
+  }
+
+  /// Room for weights and biases, which ``arrange(_:bias:)`` is to fill before the first run.
+  package init(window: Window, filters: Int, groups: Int, inputChannels: Int) {
+    self.window = window
+    self.filters = filters
+    self.groups = groups
+    self.inputChannels = inputChannels
+    let parts = ConvolutionBlocks.plain(filters: filters, groups: groups)
+    let depth = window.taps * (inputChannels / groups)
+    self.parts = parts
+    (codes, slopes) = (nil, nil)
+    zeros = AlignedBuffer(count: window.kernelWidth * inputChannels)
+    panels = parts.map { AlignedBuffer(count: $0.blocks.count * depth * 16) }
+    biases = parts.map { AlignedBuffer(count: $0.lanes) }
+  }
+
+  /// Puts other weights, and biases if there are any, in the place of those that were there.
+  package func arrange(_ weights: UnsafePointer<Float>, bias: UnsafePointer<Float>? = nil) {
+    let depth = window.taps * (inputChannels / groups)
+    for (index, part) in parts.enumerated() {
+      let (panel, biases) = (panels[index].pointer, biases[index].pointer)
+      for (b, block) in part.blocks.enumerated() {
+        for lane in 0..<Int(block.count) {
+          let filter = Int(block.channel) + lane
+          let (row, to) = (weights + filter * depth, panel + b * depth * 16 + lane)
+          for k in 0..<depth { to[k * 16] = row[k] }
+          if let bias { biases[b * 16 + lane] = bias[filter] }
+        }
+      }
+    }
   }
 
   /// Whether the results are bits: an encoder was given, and its layout fits the groups.

@@ -111,7 +111,7 @@ package struct Verification {
     packed.run(codes, images: images, to: .accumulators(integers), on: context.crew)
     let reals = trace.output.pointer + firstImage * trace.output.shape.count
     let (unit, channels) = (trace.saved.levels.unit, trace.output.channels)
-    let factors = trace.layer.factors(magnitudes: trace.saved.magnitudes) ?? [1]
+    let factors = trace.layer.factors(magnitudes: trace.saved.magnitudes?.array) ?? [1]
     for at in 0..<count
     where Float(integers[at]) * unit * factors[factors.count == 1 ? 0 : at % channels] != reals[at] {
       rows[row].differentAccumulators += 1

@@ -63,16 +63,18 @@ package final class ComputeContext: Sendable {
   }
 
   /// `y = factor[c]·x`, one factor a channel or one for all; `y` may be `x`.
-  package func scale(_ x: Tensor, by factors: [Float], into y: Tensor) {
+  package func scale(_ x: Tensor, by factors: PooledArray<Float>, into y: Tensor) {
     let channels = x.channels
-    let own = factors.count == channels ? factors : Array(repeating: factors[0], count: channels)
+    let (own, nothing) = (array(channels, of: Float.self), array(channels, of: Float.self))
+    for channel in 0..<channels { own[channel] = factors[factors.count == channels ? channel : 0] }
     // −0 added to a product leaves it as it is.
-    let nothing = [Float](repeating: -0.0, count: channels)
+    nothing.fill(-0.0)
     chunks(of: x.rows) { _, range in
       let first = range.lowerBound * channels
-      crew.kernels.affine(x.pointer + first, own, nothing, y.pointer + first, range.count, channels)
+      crew.kernels.affine(
+        x.pointer + first, own.pointer, nothing.pointer, y.pointer + first, range.count, channels)
     }
-    withExtendedLifetime((x, y)) {}
+    withExtendedLifetime((x, y, own, nothing)) {}
   }
 
   /// Runs `body` on fixed chunks of rows.
@@ -87,7 +89,7 @@ package final class ComputeContext: Sendable {
   package func channelSums(
     rows: Int, channels: Int, kinds: Int,
     _ body: (_ rows: Range<Int>, _ sums: UnsafeMutablePointer<Float>, _ worker: Int) -> Void
-  ) -> [Double] {
+  ) -> PooledArray<Double> {
     let width = kinds * channels
     let count = (rows + Self.chunkRows - 1) / Self.chunkRows
     let region = memory.take(bytes: count * width * 4)
@@ -97,7 +99,8 @@ package final class ComputeContext: Sendable {
     crew.pool.run(count) { chunk, worker in
       body(chunk * size..<min(rows, (chunk + 1) * size), partial + chunk * width, worker)
     }
-    var sums = [Double](repeating: 0, count: width)
+    let sums = array(width, of: Double.self)
+    sums.fill(0)
     for chunk in 0..<count {
       for index in 0..<width { sums[index] += Double(partial[chunk * width + index]) }
     }

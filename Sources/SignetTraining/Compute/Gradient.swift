@@ -8,18 +8,18 @@ package struct Gradient: Sendable {
   /// Floats, or bfloat16 where the layer that made the result takes it so.
   package var tensor: Tensor
   /// Set if the gradient has passed the activation function before it already: what its slopes get.
-  package var slopes: [Double]?
+  package var slopes: PooledArray<Double>?
   /// What random rounding derives from; differs for each step and each layer.
   package var key: UInt64
 
-  package init(_ tensor: Tensor, key: UInt64 = 0, slopes: [Double]? = nil) {
+  package init(_ tensor: Tensor, key: UInt64 = 0, slopes: PooledArray<Double>? = nil) {
     self.tensor = tensor
     self.key = key
     self.slopes = slopes
   }
 
   /// The gradient one layer further.
-  package func passed(_ tensor: Tensor, slopes: [Double]? = nil) -> Gradient {
+  package func passed(_ tensor: Tensor, slopes: PooledArray<Double>? = nil) -> Gradient {
     Gradient(tensor, key: key &* 0xD134_2543_DE82_EF95 &+ 1, slopes: slopes)
   }
 }

@@ -60,8 +60,12 @@ package final class MemoryPool: Sendable {
     let size = (max(bytes, 1) + Self.grain - 1) / Self.grain * Self.grain
     let capacity = capacity
     let start = state.withLock { state -> Int? in
-      let fitting = state.free.indices.filter { state.free[$0].length >= size }
-      if let index = fitting.min(by: { state.free[$0].length < state.free[$1].length }) {
+      var best: Int?
+      for (index, place) in state.free.enumerated() where place.length >= size {
+        if let known = best, state.free[known].length <= place.length { continue }
+        best = index
+      }
+      if let index = best {
         let place = state.free[index]
         if place.length == size {
           state.free.remove(at: index)

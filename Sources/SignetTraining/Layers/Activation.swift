@@ -67,7 +67,7 @@ package struct Activation: Layer {
     return gradient.passed(dx)
   }
 
-  private func assign(_ sums: [Double]) {
+  private func assign(_ sums: PooledArray<Double>) {
     guard let slope else { return }
     for channel in sums.indices { slope.gradient.pointer[channel] = Float(sums[channel]) }
   }

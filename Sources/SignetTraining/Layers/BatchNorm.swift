@@ -28,34 +28,57 @@ package struct Normalization: Sendable {
 
   /// Normalisation as one multiplication and addition, with what its gradient needs.
   package struct Affine: Sendable {
-    package var scale: [Float]
-    package var shift: [Float]
-    var mean: [Float]
-    var inverseDeviation: [Float]
+    package let scale: PooledArray<Float>
+    package let shift: PooledArray<Float>
+    let mean: PooledArray<Float>
+    let inverseDeviation: PooledArray<Float>
 
-    /// `a = γ / √(σ² + ε)`, `b = β − μ·a`.
-    init(_ norm: Normalization, mean: [Float], variance: [Float]) {
-      self.mean = mean
-      inverseDeviation = variance.map { 1 / ($0 + Normalization.epsilon).squareRoot() }
-      scale = zip(norm.scale.value.elements, inverseDeviation).map { $0 * $1 }
-      shift = []
-      for channel in mean.indices {
-        shift.append(norm.shift.value.pointer[channel] - mean[channel] * scale[channel])
-      }
+    /// Room for the numbers of each channel.
+    fileprivate init(channels: Int, on context: ComputeContext) {
+      let all = context.array(4 * channels, of: Float.self)
+      (scale, shift) = (all.slice(0, of: channels), all.slice(1, of: channels))
+      (mean, inverseDeviation) = (all.slice(2, of: channels), all.slice(3, of: channels))
+    }
+
+    fileprivate func set(_ channel: Int, _ norm: Normalization, mean: Float, variance: Float) {
+      self.mean[channel] = mean
+      let affine = norm.affine(channel, mean: mean, variance: variance)
+      (scale[channel], shift[channel]) = (affine.scale, affine.shift)
+      inverseDeviation[channel] = affine.inverseDeviation
     }
   }
 
+  /// `a = γ / √(σ² + ε)`, `b = β − μ·a`.
+  private func affine(
+    _ channel: Int, mean: Float, variance: Float
+  ) -> (scale: Float, shift: Float, inverseDeviation: Float) {
+    let inverse = 1 / (variance + Self.epsilon).squareRoot()
+    let gain = scale.value.pointer[channel] * inverse
+    return (gain, shift.value.pointer[channel] - mean * gain, inverse)
+  }
+
   /// What inference uses.
-  package var running: Affine { Affine(self, mean: runningMean, variance: runningVariance) }
+  package var running: (scale: [Float], shift: [Float]) {
+    let all = runningMean.indices.map {
+      affine($0, mean: runningMean[$0], variance: runningVariance[$0])
+    }
+    return (all.map(\.scale), all.map(\.shift))
+  }
 
   /// The affine form for a batch; in training from its own statistics, which enter the running ones.
   ///
   /// - Throws: ``NotFinite`` if the statistics are not finite; a sign would hide it.
   mutating func affine(of x: Tensor, phase: Phase, on context: ComputeContext) throws -> Affine {
-    guard phase == .training else { return running }
     let (channels, rows) = (x.channels, x.rows)
+    let affine = Affine(channels: channels, on: context)
+    guard phase == .training else {
+      for channel in 0..<channels {
+        affine.set(channel, self, mean: runningMean[channel], variance: runningVariance[channel])
+      }
+      return affine
+    }
     // Sums are taken about the first pixel's values: their squares stay small where the mean is large.
-    let pivot = AlignedBuffer<Float>(count: channels)
+    let pivot = context.array(channels, of: Float.self)
     let sums = withUnsafePointer(to: x.forKernels) { values in
       context.crew.kernels.plain_values(values, pivot.pointer, 0, 1)
       return context.channelSums(rows: rows, channels: channels, kinds: 2) { range, out, _ in
@@ -64,31 +87,30 @@ package struct Normalization: Sendable {
       }
     }
     defer { withExtendedLifetime((x, pivot)) {} }
-    var mean = [Float](repeating: 0, count: channels)
-    var variance = mean
     for channel in 0..<channels {
       let offset = sums[channel] / Double(rows)
-      mean[channel] = Float(Double(pivot.pointer[channel]) + offset)
-      variance[channel] = Float(max(0, sums[channels + channel] / Double(rows) - offset * offset))
-      guard mean[channel].isFinite, sums[channels + channel].isFinite else { throw NotFinite() }
-      runningMean[channel] += Self.momentum * (mean[channel] - runningMean[channel])
-      runningVariance[channel] += Self.momentum * (variance[channel] - runningVariance[channel])
+      let mean = Float(Double(pivot[channel]) + offset)
+      let variance = Float(max(0, sums[channels + channel] / Double(rows) - offset * offset))
+      guard mean.isFinite, sums[channels + channel].isFinite else { throw NotFinite() }
+      runningMean[channel] += Self.momentum * (mean - runningMean[channel])
+      runningVariance[channel] += Self.momentum * (variance - runningVariance[channel])
+      affine.set(channel, self, mean: mean, variance: variance)
     }
-    return Affine(self, mean: mean, variance: variance)
+    return affine
   }
 
   /// `Σ dz` and `Σ dz (x − μ)` by channel; `produce` writes rows of `dz` just before they are read.
   func gradientSums(
     _ dz: Tensor, x: Tensor, affine: Affine, on context: ComputeContext,
     produce: (_ rows: Range<Int>, _ worker: Int) -> Void = { _, _ in }
-  ) -> [Double] {
+  ) -> PooledArray<Double> {
     let (kernels, channels) = (context.crew.kernels, x.channels)
-    defer { withExtendedLifetime((x, dz)) {} }
+    defer { withExtendedLifetime((x, dz, affine)) {} }
     return withUnsafePointer(to: x.forKernels) { values in
       context.channelSums(rows: x.rows, channels: channels, kinds: 2) { range, out, worker in
         produce(range, worker)
         kernels.norm_gradient_sums(
-          values, dz.raw, dz.element.kernel, affine.mean, out, out + channels, range.lowerBound,
+          values, dz.raw, dz.element.kernel, affine.mean.pointer, out, out + channels, range.lowerBound,
           range.upperBound)
       }
     }
@@ -99,14 +121,15 @@ package struct Normalization: Sendable {
   /// `dγ = Σ dz·x̂`, `dβ = Σ dz`, `dx = a (dz − dβ/n − x̂·dγ/n)`; `sums` are ``gradientSums(_:x:affine:on:produce:)``.
   /// With `reusesGradient` the result may take the place of `dz`.
   mutating func backward(
-    _ dz: Tensor, sums: [Double], x: Tensor, affine: Affine, gradient: Gradient, reusesGradient: Bool = false,
+    _ dz: Tensor, sums: PooledArray<Double>, x: Tensor, affine: Affine, gradient: Gradient,
+    reusesGradient: Bool = false,
     on context: ComputeContext
   ) -> Gradient {
     let (channels, rows) = (x.channels, x.rows)
     let kernels = context.crew.kernels
     let values = x.forKernels
-    var tilt = [Float](repeating: 0, count: channels)
-    var offset = tilt
+    let both = context.array(2 * channels, of: Float.self)
+    let (tilt, offset) = (both.slice(0, of: channels), both.slice(1, of: channels))
     for channel in 0..<channels {
       let inverse = Double(affine.inverseDeviation[channel])
       let (sum, product) = (sums[channel], sums[channels + channel])
@@ -119,37 +142,25 @@ package struct Normalization: Sendable {
     let dx =
       reusesGradient && dz.element == x.gradientElement
       ? dz : context.tensor(x.images, x.shape, x.gradientElement)
-    var slopes: [Double]?
-    affine.mean.withUnsafeBufferPointer { mean in
-      affine.scale.withUnsafeBufferPointer { gain in
-        tilt.withUnsafeBufferPointer { tilt in
-          offset.withUnsafeBufferPointer { offset in
-            guard let mean = mean.baseAddress, let gain = gain.baseAddress, let tilt = tilt.baseAddress,
-              let offset = offset.baseAddress
-            else { return }
-            let call = sk_norm_gradient(
-              input: values, dz_kind: dz.element.kernel, dz: dz.raw, mean: mean, gain: gain, tilt: tilt,
-              offset: offset, kind: dx.element.kernel, output: dx.raw)
-            let sums = withUnsafePointer(to: call) { call in
-              context.channelSums(rows: rows, channels: channels, kinds: 1) { range, out, _ in
-                if x.slopes == nil { out.update(repeating: 0, count: channels) }
-                kernels.norm_gradient(call, range.lowerBound, range.upperBound, out)
-              }
-            }
-            if x.slopes != nil { slopes = sums }
-          }
-        }
+    let call = sk_norm_gradient(
+      input: values, dz_kind: dz.element.kernel, dz: dz.raw, mean: affine.mean.pointer,
+      gain: affine.scale.pointer, tilt: tilt.pointer, offset: offset.pointer, kind: dx.element.kernel,
+      output: dx.raw)
+    let slopes = withUnsafePointer(to: call) { call in
+      context.channelSums(rows: rows, channels: channels, kinds: 1) { range, out, _ in
+        if x.slopes == nil { out.update(repeating: 0, count: channels) }
+        kernels.norm_gradient(call, range.lowerBound, range.upperBound, out)
       }
     }
-    withExtendedLifetime((x, dz)) {}
-    return gradient.passed(dx, slopes: slopes)
+    withExtendedLifetime((x, dz, affine, both)) {}
+    return gradient.passed(dx, slopes: x.slopes == nil ? nil : slopes)
   }
 
   mutating func forEachParameter(
     prefix: String, _ body: (String, inout Parameter) throws -> Void
   ) rethrows {
-    try body("\(prefix)scale", &scale)
-    try body("\(prefix)shift", &shift)
+    try body(prefix + "scale", &scale)
+    try body(prefix + "shift", &shift)
   }
 
   mutating func forEachStatistic(prefix: String, _ body: (String, inout [Float]) throws -> Void) rethrows {
@@ -185,10 +196,11 @@ package struct BatchNorm: Layer {
       context.chunks(of: x.rows) { _, range in
         let rows = z.pointer + range.lowerBound * x.channels
         context.crew.kernels.plain_values(values, z.pointer, range.lowerBound, range.upperBound)
-        context.crew.kernels.affine(rows, affine.scale, affine.shift, rows, range.count, x.channels)
+        context.crew.kernels.affine(
+          rows, affine.scale.pointer, affine.shift.pointer, rows, range.count, x.channels)
       }
     }
-    withExtendedLifetime(x) {}
+    withExtendedLifetime((x, affine)) {}
     return (z, Saved(x: x, affine: affine))
   }
 

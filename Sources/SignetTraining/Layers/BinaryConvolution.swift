@@ -22,12 +22,16 @@ package struct BinaryConvolution: Layer {
   package var weight: Parameter
   package let weights: WeightBinarizer
   package let gradientBits: Int?
+  /// Reads the input, and the signs of each tap's weights.
+  private let encoders: (input: BitEncoder, signs: BitEncoder)
+  /// Room for the forward pass in training, made by the first one; copies of a layer take turns in it.
+  private var packed: PackedConvolution?
 
   package struct Saved: Sendable {
     package let x: Tensor
     package let affine: Normalization.Affine
     /// What the planes were taken of: `fma(scale, x, shift)`.
-    package let planes: (scale: [Float], shift: [Float])
+    package let planes: (scale: PooledArray<Float>, shift: PooledArray<Float>)
     package let levels: ResidualBinarizer.Levels
     /// Bits of the planes, `[pixel][plane][word]`.
     package let codes: Memory
@@ -36,7 +40,7 @@ package struct BinaryConvolution: Layer {
     /// Signs of the weights in this pass, `[filter][tap][word]`; set by a forward pass of training.
     var signs: Memory?
     /// The magnitudes of the weights in this pass.
-    package var magnitudes: [Float]?
+    package var magnitudes: PooledArray<Float>?
   }
 
   package init(
@@ -53,6 +57,12 @@ package struct BinaryConvolution: Layer {
     self.binarizer = binarizer
     self.weights = weights
     self.gradientBits = gradientBits
+    encoders = (
+      BitEncoder(
+        layout: CodeLayout(channels: inputChannels, groups: groups), scale: [], shift: [], betas: [],
+        edge: binarizer.edge),
+      BitEncoder(layout: CodeLayout(channels: inputChannels / groups), scale: [], shift: [], betas: [1])
+    )
     weight = Parameter(
       .latentBinary(clip: clip ?? .infinity), glorot: window, filters: filters, depth: inputChannels / groups,
       groups: groups,
@@ -77,7 +87,7 @@ package struct BinaryConvolution: Layer {
   ) throws -> (Tensor, Saved) {
     var saved = try encode(x, phase: phase, on: context)
     saved.magnitudes = weights.magnitudes(of: weight, on: context)
-    let factors = factors(magnitudes: saved.magnitudes)
+    let factors = factors(magnitudes: saved.magnitudes, on: context)
     guard phase == .training else {
       let y = context.tensor(x.images, output)
       multiply(saved, to: y, on: context)
@@ -93,7 +103,7 @@ package struct BinaryConvolution: Layer {
     y.gradientElement = context.precision.element
     let (codes, levels) = (saved.codes, saved.levels)
     context.timed(.product, of: name) {
-      packed(signs, levels, on: context).run(
+      arranged(signs, levels, on: context).run(
         codes.words, images: x.images,
         to: areShort
           ? .shorts(y.raw.assumingMemoryBound(to: Int16.self)) : .reals(y.pointer, unit: levels.unit),
@@ -110,6 +120,16 @@ package struct BinaryConvolution: Layer {
     return (magnitudes ?? [1]).map { $0 * step }
   }
 
+  private func factors(
+    magnitudes: PooledArray<Float>?, on context: ComputeContext
+  ) -> PooledArray<Float>? {
+    guard binarizer.isUnipolar else { return magnitudes }
+    let step = binarizer.running.step
+    let factors = context.array(magnitudes?.count ?? 1, of: Float.self)
+    for index in factors.indices { factors[index] = (magnitudes?[index] ?? 1) * step }
+    return factors
+  }
+
   /// Normalises and binarizes the input.
   package mutating func encode(_ x: Tensor, phase: Phase, on context: ComputeContext) throws -> Saved {
     let kernels = context.crew.kernels
@@ -119,42 +139,47 @@ package struct BinaryConvolution: Layer {
       let sums = withUnsafePointer(to: values) { values in
         context.channelSums(rows: x.rows, channels: 1, kinds: 1) { range, out, _ in
           out[0] = kernels.residual_magnitude(
-            values, affine.scale, affine.shift, betas, betas.count, range.lowerBound, range.upperBound)
+            values, affine.scale.pointer, affine.shift.pointer, betas, betas.count, range.lowerBound,
+            range.upperBound)
         }
       }
       return Float(sums[0] / Double(x.count))
     }
     let codes = context.memory.take(bytes: x.rows * levels.weights.count * layout.words * 4)
     let mask = context.memory.take(bytes: x.rows * layout.words * 4)
-    let planes = binarizer.stretched(affine)
-    BitEncoder(
-      layout: layout, scale: planes.scale, shift: planes.shift, betas: levels.betas, edge: binarizer.edge
-    ).run(values, rows: x.rows, to: codes.words, mask: mask.words, on: context.crew)
-    withExtendedLifetime(x) {}
+    let planes = binarizer.stretched(affine, on: context)
+    encoders.input.run(
+      values, rows: x.rows, scale: planes.scale.pointer, shift: planes.shift.pointer, betas: levels.betas,
+      planes: levels.weights.count, to: codes.words, mask: mask.words, on: context.crew)
+    withExtendedLifetime((x, planes)) {}
     return Saved(x: x, affine: affine, planes: planes, levels: levels, codes: codes, mask: mask)
   }
 
   /// The signs of the latent weights as they are now, `[filter][tap][word]`.
   private func signBits(on context: ComputeContext) -> Memory {
-    let depth = input.channels / groups
-    let taps = CodeLayout(channels: depth)
     let rows = output.channels * window.taps
-    let bits = context.memory.take(bytes: rows * taps.words * 4)
-    BitEncoder(layout: taps, scale: [], shift: [], betas: [1]).run(
-      weight.value.pointer, rows: rows, to: bits.words, mask: nil, on: context.crew)
+    let bits = context.memory.take(bytes: rows * layout.groupWords * 4)
+    encoders.signs.run(weight.value.pointer, rows: rows, to: bits.words, mask: nil, on: context.crew)
     return bits
   }
 
-  private func packed(
+  /// The forward product with these signs.
+  private mutating func arranged(
     _ signs: Memory, _ levels: ResidualBinarizer.Levels, on context: ComputeContext
   ) -> PackedConvolution {
-    let words = output.channels * window.taps * layout.groupWords
     defer { signs.keep() }
-    return PackedConvolution(
-      window: window, filters: output.channels, groups: groups, planeWeights: levels.weights,
-      words: Array(UnsafeBufferPointer(start: signs.words, count: words)),
-      parts: ConvolutionBlocks.plain(filters: output.channels, groups: groups), inputChannels: input.channels,
-      isUnipolar: levels.isUnipolar, kernels: context.crew.kernels)
+    let kernels = context.crew.kernels
+    var convolution =
+      packed.flatMap { $0.isa == kernels.isa ? $0 : nil }
+      ?? PackedConvolution(
+        window: window, filters: output.channels, groups: groups, planes: levels.weights.count,
+        parts: ConvolutionBlocks.plain(filters: output.channels, groups: groups),
+        inputChannels: input.channels, isUnipolar: levels.isUnipolar, kernels: kernels)
+    let scratch = context.memory.take(bytes: convolution.scratchWords * 4)
+    defer { scratch.keep() }
+    convolution.arrange(signs.words, planeWeights: levels.weights, scratch: scratch.words)
+    packed = convolution
+    return convolution
   }
 
   package mutating func backward(
@@ -168,7 +193,11 @@ package struct BinaryConvolution: Layer {
       gradient.tensor = GradientQuantizer(bits: gradientBits).run(
         gradient.tensor, key: gradient.key, on: context)
     }
-    let divisors = saved.magnitudes.map { $0.map(WeightBinarizer.divisible) }
+    let divisors = saved.magnitudes.map { magnitudes in
+      let divisors = context.array(magnitudes.count, of: Float.self)
+      for index in divisors.indices { divisors[index] = WeightBinarizer.divisible(magnitudes[index]) }
+      return divisors
+    }
     if let divisors {
       let dy = context.widened(gradient.tensor)
       let scaled = context.tensor(dy.images, dy.shape)

@@ -25,7 +25,9 @@ struct BinaryGradient {
   private let mask: Memory
   private let signs: Memory
   private let zeros: Memory
-  private let scratch: [Memory]
+  /// Room for each thread.
+  private let scratch: Memory
+  private let scratchBytes: Int
   /// What each group's kernel looks its weights up in, if it does.
   private var panels: [Memory?] = []
 
@@ -56,9 +58,8 @@ struct BinaryGradient {
     }
     zeros = context.memory.take(bytes: (own + 4) * 4)
     zeros.bytes.update(repeating: 0, count: (own + 4) * 4)
-    scratch = (0..<context.crew.pool.threads).map { _ in
-      context.memory.take(bytes: sk_gradient_scratch_bytes(own, layout.groupChannels, window.taps))
-    }
+    scratchBytes = context.scratchBytes(filters: own, channels: layout.groupChannels, taps: window.taps)
+    scratch = context.memory.take(bytes: scratchBytes * context.crew.pool.threads)
   }
 
   /// `dW`, `[filters, taps, C/groups]`, overwritten; to be asked for once, and first.
@@ -70,27 +71,22 @@ struct BinaryGradient {
       guard let packed = part.packed else { preconditionFailure("the weights' gradient was given away") }
       levels.withUnsafeBufferPointer { levels in
         guard let levels = levels.baseAddress else { return }
-        let scales = part.bytes?.scales ?? [0]
-        let sums = part.bytes?.sums ?? [0]
-        scales.withUnsafeBufferPointer { scales in
-          sums.withUnsafeBufferPointer { sums in
-            let call = sk_weight_gradient(
-              window: window.cValue, images: nil, bits: codes.words + group * layout.groupWords,
-              pixel_words: UInt32(layout.words * planes), plane_words: UInt32(layout.words),
-              planes: UInt32(planes), channels: UInt32(channels), levels: levels, quantum: quantum,
-              offset: offset, dy: packed.words, rows: rows, filters: UInt32(filters),
-              scales: scales.baseAddress, sums: sums.baseAddress,
-              dw: target + group * filters * window.taps * channels)
-            withUnsafePointer(to: call) { call in
-              let tasks = WeightGradientTasks(
-                columns: columns, filters: filters, threads: context.crew.pool.threads,
-                fewest: product.weight_columns(call))
-              tasks.run(on: context) { columns, tiles, worker in
-                product.weight_gradient(
-                  call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,
-                  scratch[worker].raw)
-              }
-            }
+        let call = sk_weight_gradient(
+          window: window.cValue, images: nil, bits: codes.words + group * layout.groupWords,
+          pixel_words: UInt32(layout.words * planes), plane_words: UInt32(layout.words),
+          planes: UInt32(planes), channels: UInt32(channels), levels: levels, quantum: quantum,
+          offset: offset, dy: packed.words, rows: rows, filters: UInt32(filters),
+          scales: part.bytes.map { UnsafePointer($0.scales.pointer) },
+          sums: part.bytes.map { UnsafePointer($0.sums.pointer) },
+          dw: target + group * filters * window.taps * channels)
+        withUnsafePointer(to: call) { call in
+          let tasks = WeightGradientTasks(
+            columns: columns, filters: filters, threads: context.crew.pool.threads,
+            fewest: product.weight_columns(call))
+          tasks.run(on: context) { columns, tiles, worker in
+            product.weight_gradient(
+              call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,
+              scratch.raw + worker * scratchBytes)
           }
         }
       }
@@ -128,7 +124,7 @@ struct BinaryGradient {
       var call = inputCall(group)
       call.kind = target.element.kernel
       call.dx = target.raw + group * layout.groupChannels * target.element.bytes
-      kernel(&call, range.lowerBound, range.upperBound, scratch[worker].raw)
+      kernel(&call, range.lowerBound, range.upperBound, scratch.raw + worker * scratchBytes)
     }
     withExtendedLifetime(self) {}
   }

@@ -21,6 +21,8 @@ package struct BinaryWeightConvolution: Layer {
   package var weight: Parameter
   /// Where a bias would be.
   private let zeros: AlignedBuffer<Float>
+  /// Room for the product in floats, made by the first one; copies of a layer take turns in it.
+  private var real: RealConvolution?
 
   package struct Saved: Sendable {
     /// Nil where the images are what backward needs.
@@ -29,7 +31,7 @@ package struct BinaryWeightConvolution: Layer {
     let images: [PaddedImages]
     /// What the gradient of the input may be rounded to.
     let element: Tensor.Element
-    let magnitudes: [Float]?
+    let magnitudes: PooledArray<Float>?
     /// Ŵ as floats.
     let weights: Memory
   }
@@ -76,17 +78,20 @@ package struct BinaryWeightConvolution: Layer {
       )
     }
     context.timed(.product, of: name) {
-      RealConvolution(
-        window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
-        weights: effective.floats, bias: zeros.array, slope: nil
-      ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
+      let real =
+        real
+        ?? RealConvolution(
+          window: window, filters: output.channels, groups: groups, inputChannels: input.channels)
+      self.real = real
+      real.arrange(effective.floats)
+      real.run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
     }
     withExtendedLifetime(x) {}
     return (y, Saved(x: x, images: [], element: element, magnitudes: magnitudes, weights: effective))
   }
 
   /// Ŵ, `[filters, taps, C/groups]`.
-  private func binarized(_ magnitudes: [Float]?, on context: ComputeContext) -> Memory {
+  private func binarized(_ magnitudes: PooledArray<Float>?, on context: ComputeContext) -> Memory {
     let memory = context.memory.take(bytes: weight.count * 4)
     let (source, target, depth) = (weight.value.pointer, memory.floats, weight.count / output.channels)
     context.crew.pool.runRanges(output.channels, grain: 8) { range, _ in

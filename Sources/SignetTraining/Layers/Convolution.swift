@@ -34,6 +34,9 @@ package struct Convolution: Layer {
     bias = Parameter(.other, count: filters, value: 0)
   }
 
+  /// Room for the product in floats, made by the first one; copies of a layer take turns in it.
+  private var real: RealConvolution?
+
   package struct Saved: Sendable {
     /// Nil where the images are what backward needs.
     let x: Tensor?
@@ -64,10 +67,13 @@ package struct Convolution: Layer {
     }
     if isFirst && phase == .training { y.gradientElement = context.precision.element }
     context.timed(.product, of: name) {
-      RealConvolution(
-        window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
-        weights: weight.value.pointer, bias: bias.value.array, slope: nil
-      ).run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
+      let real =
+        real
+        ?? RealConvolution(
+          window: window, filters: output.channels, groups: groups, inputChannels: input.channels)
+      self.real = real
+      real.arrange(weight.value.pointer, bias: bias.value.pointer)
+      real.run(x.pointer, images: x.images, to: y.pointer, on: context.crew)
     }
     return (y, Saved(x: x, images: [], element: element))
   }

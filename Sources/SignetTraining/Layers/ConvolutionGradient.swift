@@ -74,15 +74,14 @@ struct ConvolutionGradient {
     let partial = context.memory.take(bytes: lanes * size * 4)
     defer { partial.keep() }
     let chunkRows = imagesInChunk * window.outPixels
-    let workspaces = (0..<context.crew.pool.threads).map { _ in
-      context.memory.take(bytes: chunkRows * depth * 4)
-    }
-    defer { for workspace in workspaces { workspace.keep() } }
+    let own = ComputeContext.wholePages(chunkRows * depth * 4)
+    let workspaces = context.memory.take(bytes: own * context.crew.pool.threads)
+    defer { workspaces.keep() }
     var source = patches(of: group)
     let groupWeights = weights + group * size
     withUnsafePointer(to: &source) { source in
       context.crew.pool.run(lanes) { lane, worker in
-        let workspace = workspaces[worker].floats
+        let workspace = workspaces.floats + worker * own / 4
         let sum = partial.floats + lane * size
         for chunk in stride(from: lane, to: chunks, by: lanes) {
           let first = chunk * imagesInChunk

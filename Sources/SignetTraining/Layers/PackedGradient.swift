@@ -21,8 +21,8 @@ struct PackedGradient {
     let values: Memory
     let rowScales: Memory
     let rowSums: Memory
-    let scales: [Float]
-    let sums: [Int32]
+    let scales: PooledArray<Float>
+    let sums: PooledArray<Int32>
   }
 
   /// Packs in the context's precision; `key` is what random rounding derives from.
@@ -61,8 +61,9 @@ struct PackedGradient {
           call, range.lowerBound, range.upperBound, partial.floats + chunk * filters)
       }
     }
-    var inverses = [Float](repeating: 0, count: filters)
-    var columnScales = inverses
+    let both = context.array(2 * filters, of: Float.self)
+    both.fill(0)
+    let (inverses, columnScales) = (both.slice(0, of: filters), both.slice(1, of: filters))
     for filter in 0..<filters {
       // As integers, so that an infinity or NaN is the greatest: the scale of its filter has to tell of it.
       var bits: UInt32 = 0
@@ -73,15 +74,15 @@ struct PackedGradient {
       if most.isFinite { inverses[filter] = SK_GRADIENT_LIMIT / most }
     }
     let counts = UnsafeMutableRawPointer(partial.raw).assumingMemoryBound(to: Int32.self)
-    inverses.withUnsafeBufferPointer { inverses in
-      call.column_inverses = inverses.baseAddress
-      withUnsafePointer(to: call) { call in
-        context.chunks(of: rows) { chunk, range in
-          context.gradients.pointee.pack(call, range.lowerBound, range.upperBound, counts + chunk * filters)
-        }
+    call.column_inverses = UnsafePointer(inverses.pointer)
+    withUnsafePointer(to: call) { call in
+      context.chunks(of: rows) { chunk, range in
+        context.gradients.pointee.pack(call, range.lowerBound, range.upperBound, counts + chunk * filters)
       }
     }
-    var columnSums = [Int32](repeating: 0, count: filters)
+    withExtendedLifetime(inverses) {}
+    let columnSums = context.array(filters, of: Int32.self)
+    columnSums.fill(0)
     for chunk in 0..<chunks {
       for filter in 0..<filters { columnSums[filter] &+= counts[chunk * filters + filter] }
     }

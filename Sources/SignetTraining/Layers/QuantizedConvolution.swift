@@ -26,6 +26,9 @@ package struct QuantizedConvolution: Layer {
   /// The largest rounded weight.
   package let limit: Int
 
+  /// Room for the product; copies of a layer take turns in it.
+  private let real: RealConvolution
+
   package struct Saved: Sendable {
     /// Grey levels above zero, `[N, H, W, C]`.
     let levels: Tensor
@@ -57,6 +60,8 @@ package struct QuantizedConvolution: Layer {
       )
     }
     self.limit = limit
+    real = RealConvolution(
+      window: window, filters: output.channels, groups: groups, inputChannels: input.channels)
   }
 
   /// The weights as integers; throws ``NotFinite`` if one is no number.
@@ -77,16 +82,13 @@ package struct QuantizedConvolution: Layer {
     var y = context.tensor(x.images, output)
     if phase == .training { y.gradientElement = context.precision.element }
     let filters = output.channels
-    let (scale, shift) = (weights.scale, bias.value.array)
-    let reals = weights.values.map(Float.init)
+    let (scale, shift) = (weights.scale, bias.value.pointer)
     context.timed(.product, of: name) {
-      reals.withUnsafeBufferPointer { reals in
-        guard let base = reals.baseAddress else { return }
-        RealConvolution(
-          window: window, filters: filters, groups: groups, inputChannels: input.channels, weights: base,
-          bias: Array(repeating: 0, count: filters), slope: nil
-        ).run(levels.pointer, images: x.images, to: y.pointer, on: context.crew)
-      }
+      let reals = context.array(weights.values.count, of: Float.self)
+      for index in reals.indices { reals[index] = Float(weights.values[index]) }
+      real.arrange(reals.pointer)
+      real.run(levels.pointer, images: x.images, to: y.pointer, on: context.crew)
+      withExtendedLifetime(reals) {}
     }
     context.chunks(of: y.rows) { _, range in
       let rows = y.pointer + range.lowerBound * filters
@@ -130,20 +132,19 @@ package struct QuantizedConvolution: Layer {
       context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
     }
     for filter in 0..<filters { bias.gradient.pointer[filter] = Float(sums[filter]) }
-    let effective = saved.weights.values.indices.map {
-      Float(saved.weights.values[$0]) * saved.weights.scale[$0 / depth] / unit($0)
+    let effective = context.array(weight.count, of: Float.self)
+    for index in effective.indices {
+      effective[index] = Float(saved.weights.values[index]) * saved.weights.scale[index / depth] / unit(index)
     }
-    effective.withUnsafeBufferPointer { effective in
-      guard let base = effective.baseAddress else { return }
-      ConvolutionGradient(
-        window: window, filters: filters, groups: groups, inputChannels: input.channels,
-        patches: sk_patches(
-          window: window.cValue, reals: saved.levels.pointer, bits: nil,
-          pixel_stride: UInt32(input.channels), plane_words: 0, planes: 0, channels: UInt32(own), betas: nil),
-        patchGroupStride: own, weights: base, weightGradient: weight.gradient.pointer,
-        inputGradient: .init(pointer: dx.pointer)
-      ).run(dy, on: context)
-    }
+    ConvolutionGradient(
+      window: window, filters: filters, groups: groups, inputChannels: input.channels,
+      patches: sk_patches(
+        window: window.cValue, reals: saved.levels.pointer, bits: nil,
+        pixel_stride: UInt32(input.channels), plane_words: 0, planes: 0, channels: UInt32(own), betas: nil),
+      patchGroupStride: own, weights: effective.pointer, weightGradient: weight.gradient.pointer,
+      inputGradient: .init(pointer: dx.pointer)
+    ).run(dy, on: context)
+    withExtendedLifetime(effective) {}
     return gradient.passed(dx)
   }
 

@@ -97,10 +97,9 @@ struct RealProducts {
     let depth = (weights.kernel_height * steps + 15) / 16 * 16
     let panel = context.memory.take(bytes: columns * depth * 64)
     defer { panel.keep() }
-    let scratch = (0..<context.crew.pool.threads).map { _ in
-      context.memory.take(bytes: sk_convolution_scratch_bytes(weights.channels, window.taps))
-    }
-    defer { for memory in scratch { memory.keep() } }
+    let scratchBytes = ComputeContext.wholePages(sk_convolution_scratch_bytes(weights.channels, window.taps))
+    let scratch = context.memory.take(bytes: scratchBytes * context.crew.pool.threads)
+    defer { scratch.keep() }
     withUnsafePointer(to: weights) { weights in
       context.crew.pool.runRanges(columns, grain: 1) { range, _ in
         arrange(weights, range.lowerBound, range.upperBound, panel.words)
@@ -112,7 +111,7 @@ struct RealProducts {
       pixel_stride: y.channels)
     withUnsafePointer(to: call) { call in
       context.crew.pool.runRanges(y.rows, grain: ComputeContext.chunkRows) { range, worker in
-        convolution(call, range.lowerBound, range.upperBound, scratch[worker].raw)
+        convolution(call, range.lowerBound, range.upperBound, scratch.raw + worker * scratchBytes)
       }
     }
     withExtendedLifetime((images, y)) {}

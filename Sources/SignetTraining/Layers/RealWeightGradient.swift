@@ -34,9 +34,8 @@ struct RealWeightGradient {
     let (own, channels) = (filters / groups, input.channels / groups)
     let depth = window.taps * channels
     let packed = context.memory.take(bytes: sk_packed_gradient_bytes(dy.rows, own, precision.kernel))
-    let scratch = (0..<context.crew.pool.threads).map { _ in
-      context.memory.take(bytes: sk_gradient_scratch_bytes(own, channels, window.taps))
-    }
+    let scratchBytes = context.scratchBytes(filters: own, channels: channels, taps: window.taps)
+    let scratch = context.memory.take(bytes: scratchBytes * context.crew.pool.threads)
     let tasks = WeightGradientTasks(
       columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 12)
     // Reals have no levels.
@@ -66,7 +65,7 @@ struct RealWeightGradient {
           tasks.run(on: context) { columns, tiles, worker in
             kernel(
               call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,
-              scratch[worker].raw)
+              scratch.raw + worker * scratchBytes)
           }
         }
       }

@@ -39,3 +39,13 @@ struct WeightGradientTasks {
     }
   }
 }
+
+extension ComputeContext {
+  /// Bytes of scratch from one thread's to the next one's.
+  func scratchBytes(filters: Int, channels: Int, taps: Int) -> Int {
+    Self.wholePages(sk_gradient_scratch_bytes(filters, channels, taps))
+  }
+
+  /// Rounded up, so that no two threads write to one page.
+  static func wholePages(_ bytes: Int) -> Int { (bytes + 4095) / 4096 * 4096 }
+}

@@ -17,11 +17,31 @@ extension ResidualBinarizer {
   }
 
   /// `t = fma(scale, x, shift)`, what the planes are taken of, for `z = fma(affine.scale, x, affine.shift)`.
-  package func stretched(_ affine: Normalization.Affine) -> (scale: [Float], shift: [Float]) {
+  package func stretched(
+    _ affine: Normalization.Affine, on context: ComputeContext
+  ) -> (scale: PooledArray<Float>, shift: PooledArray<Float>) {
     guard isUnipolar else { return (affine.scale, affine.shift) }
-    let steps = Float(1 << planes - 1)
-    return (affine.scale.map { steps * $0 }, affine.shift.map { steps * ($0 - 0.5) })
+    let channels = affine.scale.count
+    let both = context.array(2 * channels, of: Float.self)
+    let (scale, shift) = (both.slice(0, of: channels), both.slice(1, of: channels))
+    for channel in 0..<channels {
+      scale[channel] = stretched(scale: affine.scale[channel])
+      shift[channel] = stretched(shift: affine.shift[channel])
+    }
+    return (scale, shift)
   }
+
+  /// The same for arrays.
+  package func stretched(
+    _ affine: (scale: [Float], shift: [Float])
+  ) -> (scale: [Float], shift: [Float]) {
+    guard isUnipolar else { return affine }
+    return (affine.scale.map(stretched(scale:)), affine.shift.map(stretched(shift:)))
+  }
+
+  private var steps: Float { Float(1 << planes - 1) }
+  private func stretched(scale: Float) -> Float { steps * scale }
+  private func stretched(shift: Float) -> Float { steps * (shift - 0.5) }
 
   /// The gradient passes where |t| is at most this.
   package var edge: Float { isUnipolar ? Float(1 << planes - 1) / 2 : 1 }
@@ -42,7 +62,8 @@ extension ResidualBinarizer.Levels {
 
   /// The number that each code stands for; bit m of a code is plane m's.
   package var values: [Float] {
-    (0..<1 << weights.count).map { code in
+    let betas = betas
+    return (0..<1 << weights.count).map { code in
       guard isUnipolar else {
         return betas.indices.reduce(0) { $0 + (code >> $1 & 1 == 1 ? betas[$1] : -betas[$1]) }
       }

@@ -21,28 +21,57 @@ package enum WeightBinarizer: String, Codable, CaseIterable, Sendable {
   case signPerFilter = "sign-per-filter"
   case signPerLayer = "sign-per-layer"
 
+  /// How many magnitudes α there are for so many filters: one a filter, one for all, or none.
+  private func magnitudeCount(_ filters: Int) -> Int {
+    switch self {
+    case .real, .sign: 0
+    case .signPerFilter: filters
+    case .signPerLayer: 1
+    }
+  }
+
   /// The magnitudes α: one a filter, one for all, or nil where there are none.
   ///
   /// - Shapes: weights `[filters, kh, kw, C/groups]`.   - Complexity: O(weights).
-  package func magnitudes(of weight: Parameter, on context: ComputeContext? = nil) -> [Float]? {
-    guard self == .signPerFilter || self == .signPerLayer else { return nil }
-    let filters = weight.shape[0]
-    let depth = weight.count / filters
-    var sums = [Double](repeating: 0, count: filters)
-    sums.withUnsafeMutableBufferPointer { sums in
-      nonisolated(unsafe) let sums = sums
-      let values = weight.value.pointer
-      func add(_ range: Range<Int>) {
-        for filter in range { sums[filter] = Self.magnitude(values + filter * depth, count: depth) }
+  package func magnitudes(of weight: Parameter) -> [Float]? {
+    let count = magnitudeCount(weight.shape[0])
+    guard count > 0 else { return nil }
+    var sums = [Double](repeating: 0, count: weight.shape[0])
+    return [Float](unsafeUninitializedCapacity: count) { magnitudes, written in
+      for filter in sums.indices { sums[filter] = Self.sum(of: weight, filter: filter) }
+      sums.withUnsafeBufferPointer { sums in
+        for index in 0..<count {
+          magnitudes.initializeElement(at: index, to: mean(sums, of: weight, at: index))
+        }
       }
-      if let context {
-        context.crew.pool.runRanges(filters, grain: 8) { range, _ in add(range) }
-      } else {
-        add(0..<filters)
-      }
+      written = count
     }
-    if self == .signPerFilter { return sums.map { Float($0 / Double(depth)) } }
-    return [Float(sums.reduce(0, +) / Double(weight.count))]
+  }
+
+  /// The same numbers in a context's memory, by its threads.
+  func magnitudes(of weight: Parameter, on context: ComputeContext) -> PooledArray<Float>? {
+    let (filters, count) = (weight.shape[0], magnitudeCount(weight.shape[0]))
+    guard count > 0 else { return nil }
+    let sums = context.array(filters, of: Double.self)
+    context.crew.pool.runRanges(filters, grain: 8) { range, _ in
+      for filter in range { sums[filter] = Self.sum(of: weight, filter: filter) }
+    }
+    let magnitudes = context.array(count, of: Float.self)
+    let values = UnsafeBufferPointer(start: sums.pointer, count: filters)
+    for index in magnitudes.indices { magnitudes[index] = mean(values, of: weight, at: index) }
+    withExtendedLifetime(sums) {}
+    return magnitudes
+  }
+
+  private static func sum(of weight: Parameter, filter: Int) -> Double {
+    let depth = weight.count / weight.shape[0]
+    return magnitude(weight.value.pointer + filter * depth, count: depth)
+  }
+
+  /// A filter's mean, or that of all.
+  private func mean(_ sums: UnsafeBufferPointer<Double>, of weight: Parameter, at index: Int) -> Float {
+    if self == .signPerFilter { return Float(sums[index] / Double(weight.count / sums.count)) }
+    return Float(sums.reduce(0, +) / Double(weight.count))
   }
 
   /// `Σ |w|`: eight sums side by side, then the rest; always in the same order.
@@ -62,7 +91,10 @@ package enum WeightBinarizer: String, Codable, CaseIterable, Sendable {
   /// Turns the gradient of Ŵ, which the parameter's gradient holds, into that of W.
   ///
   /// `divisors` are what the gradient was multiplied with on its way, one a filter or one for all; nil for nothing.
-  func passBack(_ weight: Parameter, magnitudes: [Float]?, divisors: [Float]?, on context: ComputeContext) {
+  func passBack(
+    _ weight: Parameter, magnitudes: PooledArray<Float>?, divisors: PooledArray<Float>?,
+    on context: ComputeContext
+  ) {
     guard self == .signPerFilter || divisors != nil else { return }
     let filters = weight.shape[0]
     let depth = weight.count / filters

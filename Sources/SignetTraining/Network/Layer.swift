@@ -4,7 +4,8 @@ package import Signet
 
 /// A layer of a network in training: forward and backward side by side.
 ///
-/// What backward needs is a value that forward returns, so that a layer holds parameters and nothing of a batch.
+/// What backward needs is a value that forward returns, so that a layer holds parameters and nothing of a batch. Room that every
+/// forward pass fills anew may be kept, and is shared by copies: they must not compute at the same time.
 package protocol Layer: Sendable {
   /// What the backward pass needs from the forward pass.
   associatedtype Saved: Sendable

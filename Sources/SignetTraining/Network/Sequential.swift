@@ -23,9 +23,12 @@ package struct Sequential: Sendable {
     observe: (any Layer, _ input: Tensor, _ output: Tensor) throws -> Void = { _, _, _ in }
   ) throws -> (logits: Tensor, tape: Tape) {
     var tape = Tape()
+    tape.saved.reserveCapacity(layers.count)
     var x = x
     for index in layers.indices {
-      let (output, saved) = try context.timed(.forward, of: layers[index].name) {
+      // By itself: whoever still held the layer while it changes would make it be copied.
+      let name = layers[index].name
+      let (output, saved) = try context.timed(.forward, of: name) {
         try layers[index].erasedForward(x, phase: phase, on: context)
       }
       try observe(layers[index], x, output)
@@ -44,7 +47,8 @@ package struct Sequential: Sendable {
     for index in layers.indices.reversed() {
       guard let saved = tape.saved.popLast() else { break }
       let wanted = index > 0 || wantsInputGradient
-      let dx = try context.timed(.backward, of: layers[index].name) {
+      let name = layers[index].name
+      let dx = try context.timed(.backward, of: name) {
         try layers[index].erasedBackward(dy, saved: saved, wantsInputGradient: wanted, on: context)
       }
       guard let dx else { return nil }

@@ -35,41 +35,52 @@ package struct Adam: Sendable {
   ) throws -> [SignChange] {
     step += 1
     var changes: [SignChange] = []
+    changes.reserveCapacity(network.layers.count)
     let correction1 = 1 - pow(Double(Self.beta1), Double(step))
     let correction2 = 1 - pow(Double(Self.beta2), Double(step))
     let step = step
-    var (badGradient, badParameter) = (String?.none, (name: String, count: Int)?.none)
-    network.forEachParameter { name, parameter in
-      var clip = Float.infinity
-      if case .latentBinary(let bound) = parameter.role { clip = bound }
-      let call = sk_adam(
-        step_size: Float(Double(learningRate) / correction1), beta1: Self.beta1, beta2: Self.beta2,
-        second_correction: Float(1 / correction2.squareRoot()), epsilon: Self.epsilon,
-        decay: regularizer.decay(for: parameter.role), clip: clip)
-      let (count, changed) = Self.apply(call, to: parameter, on: context)
-      if count > 0 {
-        badParameter = badParameter ?? (name, count)
-        if !parameter.gradient.elements.allSatisfy(\.isFinite) { badGradient = name }
-      }
-      if parameter.role != .other {
-        changes.append(
-          SignChange(layer: String(name.prefix { $0 != "." }), changed: changed, of: parameter.count))
+    var (badGradient, badParameter) = (Bad?.none, Bad?.none)
+    for index in network.layers.indices {
+      let layer = network.layers[index].name
+      network.layers[index].forEachParameter { name, parameter in
+        var clip = Float.infinity
+        if case .latentBinary(let bound) = parameter.role { clip = bound }
+        let call = sk_adam(
+          step_size: Float(Double(learningRate) / correction1), beta1: Self.beta1, beta2: Self.beta2,
+          second_correction: Float(1 / correction2.squareRoot()), epsilon: Self.epsilon,
+          decay: regularizer.decay(for: parameter.role), clip: clip)
+        let (count, changed) = Self.apply(call, to: parameter, on: context)
+        if count > 0 {
+          let bad = Bad(layer: layer, parameter: name, count: count)
+          badParameter = badParameter ?? bad
+          if !parameter.gradient.elements.allSatisfy(\.isFinite) { badGradient = bad }
+        }
+        if parameter.role != .other {
+          changes.append(SignChange(layer: layer, changed: changed, of: parameter.count))
+        }
       }
     }
     let advice = "lower the learning rate (now \(learningRate)); the last checkpoint is good"
     if let badGradient {
       throw TrainingError(
         .notFinite,
-        "layer “\(badGradient.prefix { $0 != "." })” got a gradient that is not finite at step \(step) (that of “\(badGradient)”); \(advice)"
+        "layer “\(badGradient.layer)” got a gradient, of “\(badGradient.parameter)”, that is not finite at step \(step); \(advice)"
       )
     }
     if let badParameter {
       throw TrainingError(
         .notFinite,
-        "parameter “\(badParameter.name)” has \(badParameter.count) values that are not finite after step \(step); \(advice)"
+        "parameter “\(badParameter.layer).\(badParameter.parameter)” has \(badParameter.count) values that are not finite after step \(step); \(advice)"
       )
     }
     return changes
+  }
+
+  /// A parameter, or its gradient, with values that are not finite.
+  private struct Bad {
+    let layer: String
+    let parameter: String
+    let count: Int
   }
 
   /// Updates one parameter; returns how many values are not finite, and how many signs changed.
@@ -78,23 +89,23 @@ package struct Adam: Sendable {
   ) -> (notFinite: Int, changed: Int) {
     let size = 65536
     let tasks = (parameter.count + size - 1) / size
-    var counts = [(notFinite: Int, changed: Int)](repeating: (0, 0), count: tasks)
-    counts.withUnsafeMutableBufferPointer { counts in
+    // On the stack, but for hundreds of tasks.
+    return withUnsafeTemporaryAllocation(of: (notFinite: Int, changed: Int).self, capacity: tasks) { counts in
       withUnsafePointer(to: call) { call in
         nonisolated(unsafe) let counts = counts
         context.crew.pool.run(tasks) { task, _ in
           let first = task * size
           let count = min(size, parameter.count - first)
           let weights = parameter.value.pointer + first
-          counts[task].changed = context.crew.kernels.adam(
+          let changed = context.crew.kernels.adam(
             call, weights, parameter.gradient.pointer + first, parameter.first.pointer + first,
             parameter.second.pointer + first, count)
           var bad = 0
           for index in 0..<count where weights[index].bitPattern & 0x7F80_0000 == 0x7F80_0000 { bad += 1 }
-          counts[task].notFinite = bad
+          counts.initializeElement(at: task, to: (bad, changed))
         }
       }
+      return counts.reduce((0, 0)) { ($0.0 + $1.notFinite, $0.1 + $1.changed) }
     }
-    return counts.reduce((0, 0)) { ($0.0 + $1.notFinite, $0.1 + $1.changed) }
   }
 }

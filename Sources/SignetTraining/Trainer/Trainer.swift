@@ -85,17 +85,16 @@ package struct Trainer: Sendable {
     // The batch outlives the step.
     let x = Tensor(images: batch.labels.count, shape: network.input, memory: Memory(borrowing: inputs))
     let rate = schedule.rate(at: step)
-    let before = network
     func forward() throws -> (logits: Tensor, tape: Sequential.Tape) {
       do {
         return try network.forward(x, phase: .training, on: context)
       } catch is NotFinite {
-        throw notFinite(x, before: before, on: context)
+        throw notFinite(x, on: context)
       }
     }
     let (logits, tape) = try forward()
     let (loss, gradient, correct) = CrossEntropy.evaluate(logits, labels: batch.labels, on: context)
-    guard loss.isFinite else { throw notFinite(x, before: before, on: context) }
+    guard loss.isFinite else { throw notFinite(x, on: context) }
     var random = SplitMix64(seed: configuration.seed, stream: 0x2000 + UInt64(step))
     try network.backward(Gradient(gradient, key: random.next()), tape: consume tape, on: context)
     let changes = try context.timed(.optimizer, of: "adam") {
@@ -117,8 +116,9 @@ package struct Trainer: Sendable {
   }
 
   /// Finds the first layer whose results are not finite.
-  private func notFinite(_ x: Tensor, before: Sequential, on context: ComputeContext) -> TrainingError {
-    var network = before
+  private func notFinite(_ x: Tensor, on context: ComputeContext) -> TrainingError {
+    // A forward pass in training depends on parameters alone, not on what the failed one averaged.
+    var network = network
     var finite = 0
     // The error itself is not needed: what matters is which layer it stops at.
     _ = try? network.forward(x, phase: .training, on: context) { _, _, output in

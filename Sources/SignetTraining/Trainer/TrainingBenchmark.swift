@@ -80,7 +80,9 @@ package struct TrainingBenchmark {
       (oneThread: max($0.oneThread, $1.oneThread), allThreads: max($0.allThreads, $1.allThreads))
     }
     // Of bits, floats, and the precision that real layers' operands are rounded to.
-    let (bits, floats, rounded) = (peaks[peaks.count - 2], peaks[peaks.count - 1], peaks[precisions.count - 1])
+    let (bits, floats, rounded) = (
+      peaks[peaks.count - 2], peaks[peaks.count - 1], peaks[precisions.count - 1]
+    )
     let areRounded = RealProducts.areRounded(on: context)
     let spans = stopwatch.take()
     func median(_ layer: String, _ part: Stopwatch.Part) -> Double? {
