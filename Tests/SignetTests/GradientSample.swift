@@ -7,6 +7,8 @@ import Testing
 /// The training kernels of every instruction set that runs here.
 struct GradientTable: Sendable, CustomStringConvertible {
   let isa: ISA
+  /// Among the tables of its instruction set.
+  let index: Int
   let kernels: sk_gradients
 
   /// All that this machine has for each instruction set, not only what would be chosen.
@@ -14,14 +16,13 @@ struct GradientTable: Sendable, CustomStringConvertible {
     guard let chosen = isa.kernels?.pointee.isa else { return [] }
     var tables: [GradientTable] = []
     while let kernels = sk_gradients_at(chosen, tables.count) {
-      tables.append(GradientTable(isa: isa, kernels: kernels.pointee))
+      tables.append(GradientTable(isa: isa, index: tables.count, kernels: kernels.pointee))
     }
     return tables
   }
 
   var description: String {
-    let features = String(cString: kernels.features)
-    return features.isEmpty ? isa.rawValue : "\(isa.rawValue) \(features)"
+    "\(isa.rawValue), table \(index), \(kernels.has_tiles ? "tiles" : kernels.has_bfloat16 ? "bf16" : "plain")"
   }
 
   /// NEON's instruction for pairs of bfloat16, and AMX's for tiles of them, round in a way of their own: within the bound,

@@ -119,12 +119,7 @@ static void SK_NAME(input_gradient_any_int8)(const sk_input_gradient *g, size_t 
 }
 #endif
 
-#ifndef SK_FEATURES
-#define SK_FEATURES ""
-#endif
-
 const sk_gradients SK_NAME(sk_gradients) = {
-    .features = SK_FEATURES,
     .products =
         {
             {.weight_gradient = SK_NAME(weight_gradient_float32),

@@ -173,8 +173,6 @@ typedef struct sk_products {
 
 /// The training kernels of one instruction set and what it has beyond it.
 typedef struct sk_gradients {
-  /// What they have beyond the instruction set, such as "amx"; empty for nothing.
-  const char *features;
   /// By sk_precision.
   sk_products products[3];
   /// Rows [begin, end), begin a multiple of 4, end too unless it is the last; sums of bytes go to column_sums.
