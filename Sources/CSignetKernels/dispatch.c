@@ -157,12 +157,11 @@ size_t sk_packed_gradient_bytes(size_t rows, size_t filters, sk_precision precis
 size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
   const size_t vector = SK_LANES * 4, widest = 4;
-  const size_t most_steps = SK_GRADIENT_STEPS > SK_TILE_BLOCKS * 16 ? SK_GRADIENT_STEPS : SK_TILE_BLOCKS * 16;
-  const size_t panel = (most_steps > SK_GRADIENT_DEPTH ? most_steps : SK_GRADIENT_DEPTH) * widest * vector;
+  const size_t panel = (SK_GRADIENT_STEPS > SK_GRADIENT_DEPTH ? SK_GRADIENT_STEPS : SK_GRADIENT_DEPTH) * widest * vector;
   // Sums by tiles may begin before a task's filters and end behind them.
   const size_t block = (tiles * SK_GRADIENT_ROWS + 32) * widest * vector;
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
-  const size_t weights = 4 * most_steps * widest * sizeof(void *) + sums;
+  const size_t weights = 4 * SK_GRADIENT_STEPS * widest * sizeof(void *) + sums;
   const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 16 + widest * vector) + widest * vector + 64;
   const size_t products = panel + (weights > inputs ? weights : inputs);
   // By lookup: tables of 4 or 5 filters, sums of pixels, sums between passes in blocks of up to 3 vectors, a row of reals.

@@ -4,7 +4,6 @@
 
 #if defined(SK_TILES) && SK_STEP > 1
 #define SK_TILED 1
-#define SK_CHUNK_STEPS (SK_TILE_BLOCKS * 16)
 #if SK_STEP == 4
 #define SK_TILE_DOT _tile_dpbssd
 #else
@@ -12,7 +11,6 @@
 #endif
 #else
 #define SK_TILED 0
-#define SK_CHUNK_STEPS SK_GRADIENT_STEPS
 #endif
 
 #include "expand.h"
@@ -72,4 +70,3 @@ static double SK_P(peak)(size_t rounds) {
 }
 #endif
 #undef SK_TILED
-#undef SK_CHUNK_STEPS

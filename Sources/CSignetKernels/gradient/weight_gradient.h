@@ -109,7 +109,7 @@ static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_t
     const size_t tap = (column + (size_t)v) / columns, half = (column + (size_t)v) % columns;
     // The block before may have had the same tap.
     const size_t slot = tap % SK_GRADIENT_VECTORS;
-    const void **rows = w->rows + slot * SK_CHUNK_STEPS * SK_STEP;
+    const void **rows = w->rows + slot * SK_GRADIENT_STEPS * SK_STEP;
     if (w->taps[slot] != tap + 1) SK_P(tap_rows)(g, tap, begin, count, rows);
     w->taps[slot] = tap + 1;
     for (size_t s = 0; s < steps; ++s) {
@@ -153,11 +153,11 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
   if (first_tile >= end_tile) return;
   const SK_P(level_table) table = SK_P(table_of)(g->levels, g->planes, g->quantum);
   const size_t sum_rows = SK_P(sum_rows)(first_tile, end_tile), lead = SK_P(lead_rows)(first_tile);
-  const size_t chunk = SK_CHUNK_STEPS * SK_STEP;
+  const size_t chunk = SK_GRADIENT_STEPS * SK_STEP;
   const size_t most = SK_P(pass_columns)(sum_rows);
   SK_P(weight_workspace) w = {.rows = scratch};
   w.panel = (uint32_t *)(w.rows + chunk * SK_GRADIENT_VECTORS);
-  w.sums = (SK_SUM *)(w.panel + SK_CHUNK_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
+  w.sums = (SK_SUM *)(w.panel + SK_GRADIENT_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
 #if SK_TILED
   SK_NAME(begin_tiles)();
 #endif

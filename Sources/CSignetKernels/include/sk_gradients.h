@@ -15,8 +15,8 @@
 #define SK_GRADIENT_TILES (SK_GRADIENT_FILTERS / SK_GRADIENT_ROWS)
 /// Steps along the reduction for which bits are expanded at a time: 1, 2 or 4 rows each.
 #define SK_GRADIENT_STEPS 96
-/// Blocks of 16 steps of tiles that lie together, and are multiplied at a time.
-#define SK_TILE_BLOCKS 12
+/// Blocks of 16 steps of tiles that lie together.
+#define SK_TILE_BLOCKS (SK_GRADIENT_STEPS / 16)
 /// Bytes of sums that a pass over the rows keeps for the weights' gradient: a part of the second-level cache.
 #define SK_GRADIENT_SUM_BYTES 393216
 /// The greatest magnitude of a gradient in bytes; below 127, so that rounding up never reaches 128.
