@@ -145,28 +145,19 @@ SK_INLINE void SK_P(copy_rows)(const sk_input_gradient *g, size_t tap, size_t be
   SK_P(put_rows)(g, space, height, count, height - count, -1);
 }
 
-// Sums of some pixels in a column, as they lie in memory: added to what is kept, or, where there is no other tap, written
-// where they belong.
-SK_INLINE void SK_P(take_sums)(const sk_input_gradient *g, const SK_P(input_workspace) *space, size_t pixel,
-                               size_t pixels, size_t column, size_t begin, int first, int whole) {
-  const size_t columns = (g->channels + SK_LANES - 1) / SK_LANES;
-  (void)first;
-  for (size_t p = pixel; p < pixel + pixels; ++p) {
-    sk_f32 *kept = space->kept + p * columns + column;
 #if SK_STEP == 4
-    const sk_i32 all = space->sums[p - pixel] - (first ? space->row_sums[p] : 0);
+// Integer sums of `pixels` pixels as floats: where there is no other tap in place of them, else added to what is kept. The
+// row's sum is taken off by the first filters.
+SK_INLINE void SK_P(scale_sums)(const SK_P(input_workspace) *space, size_t pixel, size_t pixels, size_t column,
+                                size_t columns, int first, int whole) {
+  for (size_t p = 0; p < pixels; ++p) {
+    const sk_i32 all = space->sums[p] - (first ? space->row_sums[pixel + p] : 0);
     const sk_f32 sum = __builtin_convertvector(all, sk_f32);
-    const sk_f32 value = SK_FMA((sk_f32)space->scales[p], sum, whole ? (sk_f32)0 : *kept);
-#else
-    const sk_f32 value = space->sums[p - pixel];
-#endif
-    if (whole) {
-      SK_NAME(store_masked)(g, begin + p, column, &value);
-    } else {
-      *kept = value;
-    }
+    sk_f32 *kept = whole ? (sk_f32 *)space->sums + p : space->kept + (pixel + p) * columns + column;
+    *kept = SK_FMA((sk_f32)space->scales[pixel + p], sum, whole ? (sk_f32)0 : *kept);
   }
 }
+#endif
 
 // What a tap adds to up to 64 pixels from `pixel` on, in all columns.
 SK_INLINE void SK_P(add_tap)(const sk_input_gradient *g, const SK_P(input_workspace) *space, const char *panel,
@@ -192,7 +183,18 @@ SK_INLINE void SK_P(add_tap)(const sk_input_gradient *g, const SK_P(input_worksp
   SK_STORE_SUMS(tiles, space->sums, 64, SK_TILE_BYTES)
         SK_EACH_TILE_COUNT(tall, SK_CALL)
 #undef SK_CALL
-        SK_P(take_sums)(g, space, pixel, pixels, column, begin, first == 0, whole);
+#if SK_STEP == 4
+        if (whole) {
+          SK_P(scale_sums)(space, pixel, pixels, column, columns, 1, 1);
+        } else if (first == 0) {
+          SK_P(scale_sums)(space, pixel, pixels, column, columns, 1, 0);
+        } else {
+          SK_P(scale_sums)(space, pixel, pixels, column, columns, 0, 0);
+        }
+#endif
+        if (whole) {
+          SK_NAME(store_masked_pixels)(g, begin + pixel, pixels, column, column + 1, (const sk_f32 *)space->sums, 1);
+        }
       } else {
         sk_f32 *kept = space->kept + pixel * columns + column;
 #define SK_CALL(tiles)                                          \
@@ -226,11 +228,7 @@ static void SK_P(input_gradient)(const sk_input_gradient *g, size_t begin, size_
         if (whole || space.used[pixel / 64]) SK_P(add_tap)(g, &space, panel, pixel, begin, count, whole);
       }
     }
-    for (size_t p = 0; p < count && !whole; ++p) {
-      for (size_t column = 0; column < columns; ++column) {
-        SK_NAME(store_masked)(g, begin + p, column, space.kept + p * columns + column);
-      }
-    }
+    if (!whole) SK_NAME(store_masked_pixels)(g, begin, count, 0, columns, space.kept, columns);
   }
   SK_NAME(end_tiles)();
 }

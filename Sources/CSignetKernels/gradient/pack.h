@@ -47,21 +47,36 @@ SK_INLINE uint32_t SK_NAME(lanes_left)(size_t channels, size_t c) {
 
 // The greatest |dY| of each row and filter of rows [begin, end), for bytes. Sizes are compared as integers, where an
 // infinity is greater than every number and NaN than an infinity: neither is passed over.
-static void SK_NAME(gradient_maxima)(const sk_gradient_pack *p, size_t begin, size_t end, float *column_maxima) {
+SK_INLINE void SK_NAME(gradient_maxima_of)(const sk_gradient_pack *p, sk_precision kind, bool full, size_t begin,
+                                           size_t end, float *column_maxima) {
   memset(column_maxima, 0, p->filters * sizeof(float));
-  for (size_t row = begin; row < end; ++row) {
-    sk_i32 largest = 0;
+  for (size_t row = begin; row < end; row += 4) {
+    const size_t rows = end - row < 4 ? end - row : 4;
+    sk_i32 largest[4] = {};
     for (size_t c = 0; c < p->filters; c += SK_LANES) {
-      const uint32_t count = SK_NAME(lanes_left)(p->filters, c);
-      const sk_i32 size = (sk_i32)((sk_u32)SK_NAME(load_gradient)(p, row, c, count) & 0x7FFFFFFFu);
-      const sk_i32 column = __builtin_elementwise_max(size, (sk_i32)SK_NAME(load_lanes)(column_maxima + c, count));
-      largest = __builtin_elementwise_max(size, largest);
+      const uint32_t count = full ? SK_LANES : SK_NAME(lanes_left)(p->filters, c);
+      sk_i32 column = (sk_i32)SK_NAME(load_lanes)(column_maxima + c, count);
+      SK_UNROLL for (size_t r = 0; r < 4; ++r) {
+        if (r >= rows) break;
+        const sk_f32 value = SK_NAME(load_gradient_lanes)(p->dy, kind, (row + r) * p->stride + c, count);
+        const sk_i32 size = (sk_i32)((sk_u32)value & 0x7FFFFFFFu);
+        column = __builtin_elementwise_max(size, column);
+        largest[r] = __builtin_elementwise_max(size, largest[r]);
+      }
       SK_NAME(store_lanes)(column_maxima + c, &column, count);
     }
-    int32_t bits = 0;
-    for (int i = 0; i < SK_LANES; ++i) bits = largest[i] > bits ? largest[i] : bits;
-    const float most = SK_NAME(from_bits)((uint32_t)bits);
-    p->row_scales[row] = most < SK_GRADIENT_SMALLEST ? 0 : most / SK_GRADIENT_LIMIT;
+    for (size_t r = 0; r < rows; ++r) {
+      const float most = SK_NAME(from_bits)((uint32_t)__builtin_reduce_max(largest[r]));
+      p->row_scales[row + r] = most < SK_GRADIENT_SMALLEST ? 0 : most / SK_GRADIENT_LIMIT;
+    }
+  }
+}
+
+static void SK_NAME(gradient_maxima)(const sk_gradient_pack *p, size_t begin, size_t end, float *column_maxima) {
+  if (p->kind == SK_PRECISION_BFLOAT16 && p->filters % SK_LANES == 0) {
+    SK_NAME(gradient_maxima_of)(p, SK_PRECISION_BFLOAT16, true, begin, end, column_maxima);
+  } else {
+    SK_NAME(gradient_maxima_of)(p, p->kind, false, begin, end, column_maxima);
   }
 }
 

@@ -19,29 +19,46 @@ typedef struct SK_NAME(tile_rows) {
   sk_i32 sums[64];
 } SK_NAME(tile_rows);
 
-// The words of 16 filters from `c` on in 4 rows, from row `at` of the block, as bytes.
-SK_INLINE sk_u32 SK_NAME(byte_word)(const sk_gradient_pack *p, SK_NAME(tile_rows) *rows, size_t at, size_t c,
-                                    uint32_t count, sk_f32 column_inverse, sk_i32 *column_sum) {
+// The words of `count` filters from `c` on in steps [from, to) of 4 rows, as bytes; returns the filters' sums. Inlined, so
+// that for constant arguments no branch is left in the loop.
+SK_INLINE sk_i32 SK_NAME(byte_words)(const sk_gradient_pack *p, SK_NAME(tile_rows) *rows, size_t height, size_t from,
+                                     size_t to, size_t c, uint32_t count, sk_precision kind, sk_u32 *words) {
   const sk_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const sk_i32 used = lane < (int32_t)count;
-  sk_u32 word = 0;
-  for (size_t e = 0; e < 4 && at + e < rows->count; ++e) {
-    const size_t row = rows->first + at + e;
-    const sk_f32 value = SK_NAME(finite_or_zero)(SK_NAME(load_gradient)(p, row, c, count));
-    const sk_u32 random = SK_NAME(noise)(rows->keys[at + e], c);
-    const sk_i32 by_row = SK_NAME(round_randomly)(value, (sk_f32)rows->inverses[at + e], random << 7);
-    const sk_i32 by_column = SK_NAME(round_randomly)(value, column_inverse, random >> 9);
-    SK_NAME(store_bytes)(p->bytes + row * p->filters + c, __builtin_convertvector(by_row, sk_i8), count);
-    rows->sums[at + e] += SK_SELECT(used, by_row, (sk_i32)0);
-    word |= ((sk_u32)by_column & 0xFFu) << (uint32_t)(8 * e);
-    *column_sum += by_column;
+  const sk_f32 column_inverse = SK_NAME(load_lanes)(p->column_inverses + c, count);
+  sk_i32 column_sum = 0;
+  for (size_t s = from; s < to; ++s) {
+    sk_u32 word = 0;
+    SK_UNROLL for (size_t e = 0; e < 4; ++e) {
+      const size_t at = s * 4 + e, row = rows->first + at;
+      if (at >= height) break;
+      const sk_f32 value =
+          SK_NAME(finite_or_zero)(SK_NAME(load_gradient_lanes)(p->dy, kind, row * p->stride + c, count));
+      const sk_u32 random = SK_NAME(noise)(rows->keys[at], c);
+      const sk_i32 by_row = SK_NAME(round_randomly)(value, (sk_f32)rows->inverses[at], random << 7);
+      const sk_i32 by_column = SK_NAME(round_randomly)(value, column_inverse, random >> 9);
+      SK_NAME(store_bytes)(p->bytes + row * p->filters + c, __builtin_convertvector(by_row, sk_i8), count);
+      rows->sums[at] += count == SK_LANES ? by_row : SK_SELECT(used, by_row, (sk_i32)0);
+      word |= ((sk_u32)by_column & 0xFFu) << (uint32_t)(8 * e);
+      column_sum += by_column;
+    }
+    words[s] = count == SK_LANES ? word : SK_SELECT(used, word, (sk_u32)0);
   }
-  return SK_SELECT(used, word, (sk_u32)0);
+  return column_sum;
 }
 
 SK_INLINE sk_u32 SK_NAME(pair_word)(const sk_gradient_pack *p, size_t row, size_t c, uint32_t count) {
   const sk_u32 low = (sk_u32)SK_NAME(load_gradient)(p, row, c, count) >> 16;
   return low | ((sk_u32)SK_NAME(load_gradient)(p, row + 1, c, count) & 0xFFFF0000u);
+}
+
+// Has the next block's rows on their way while this one is packed: rows of 16 filters each lie too far from one another
+// for the processor to see it.
+SK_INLINE void SK_NAME(fetch_rows)(const sk_gradient_pack *p, size_t first, size_t c) {
+  const size_t size = p->kind == SK_PRECISION_FLOAT32 ? 4 : 2, height = p->precision == SK_PRECISION_INT8 ? 64 : 32;
+  const char *from = (const char *)p->dy + (first * p->stride + c) * size;
+  if (c * size % 64 != 0 || first + height > p->rows) return;
+  for (size_t r = 0; r < height; ++r) __builtin_prefetch(from + r * p->stride * size, 0, 2);
 }
 
 // Rows [begin, end) of one block.
@@ -63,17 +80,17 @@ SK_INLINE void SK_NAME(pack_block)(const sk_gradient_pack *p, size_t block, size
     const uint32_t count = SK_NAME(lanes_left)(p->filters, c);
     sk_u32 words[16];
     if (of_bytes && count > 0) {
-      const sk_f32 inverse = SK_NAME(load_lanes)(p->column_inverses + c, count);
+      const int is_full = from == 0 && rows.count == 64 && count == SK_LANES && p->kind == SK_PRECISION_BFLOAT16;
       sk_i32 sum = (sk_i32)SK_NAME(load_lanes)((const float *)column_sums + c, count);
-      for (size_t s = from; s < to; ++s) {
-        words[s] = SK_NAME(byte_word)(p, &rows, s * 4, c, count, inverse, &sum);
-      }
+      sum += is_full ? SK_NAME(byte_words)(p, &rows, 64, 0, 16, c, SK_LANES, SK_PRECISION_BFLOAT16, words)
+                     : SK_NAME(byte_words)(p, &rows, rows.count, from, to, c, count, p->kind, words);
       SK_NAME(store_lanes)(column_sums + c, &sum, count);
     } else {
       for (size_t s = from; s < to; ++s) {
         words[s] = of_bytes ? (sk_u32)0 : SK_NAME(pair_word)(p, rows.first + s * 2, c, count);
       }
     }
+    SK_NAME(fetch_rows)(p, rows.first + 16 * step, c);
     uint32_t *tile = p->words + SK_NAME(tile_place)(block, blocks, c, all);
     if (from == 0 && to == 16) {
       SK_NAME(turn_words)((const __m512i *)words, tile);

@@ -6,6 +6,25 @@
   for (size_t c = 0, count; c < (channels) && (count = (channels) - c < SK_LANES ? (channels) - c : SK_LANES, 1); \
        c += SK_LANES)
 
+// Per-channel sums take so many rows at a time, vector by vector: what belongs to a channel is then loaded once for all
+// of them, in the rows' order all the same.
+#define SK_ROW_GROUP 8
+
+// Calls a body that takes `shorts`, the gradient's `kind` and whether all vectors are `full`, with constants where the
+// values are what a network of bf16 gradients mostly has.
+#define SK_USUAL(v, gradient_kind, name, ...)                                                             \
+  if ((gradient_kind) == SK_PRECISION_BFLOAT16 && (v)->channels % SK_LANES == 0) {                        \
+    if ((v)->shorts) {                                                                                    \
+      SK_NAME(name)(v, true, SK_PRECISION_BFLOAT16, true, __VA_ARGS__);                                   \
+    } else {                                                                                              \
+      SK_NAME(name)(v, false, SK_PRECISION_BFLOAT16, true, __VA_ARGS__);                                  \
+    }                                                                                                     \
+  } else if ((v)->shorts) {                                                                               \
+    SK_NAME(name)(v, true, gradient_kind, false, __VA_ARGS__);                                            \
+  } else {                                                                                                \
+    SK_NAME(name)(v, false, gradient_kind, false, __VA_ARGS__);                                           \
+  }
+
 static void SK_NAME(affine)(const float *x, const float *scale, const float *shift, float *y, size_t rows,
                             size_t channels) {
   for (size_t row = 0; row < rows; ++row, x += channels, y += channels) {
@@ -52,17 +71,23 @@ static void SK_NAME(column_sums)(const float *x, float *out, size_t rows, size_t
   }
 }
 
-SK_INLINE void SK_NAME(moments_of)(const sk_values *v, bool shorts, const float *pivot, float *sum, float *square,
-                                   size_t begin, size_t end) {
-  memset(sum, 0, v->channels * sizeof(float));
-  memset(square, 0, v->channels * sizeof(float));
-  for (size_t row = begin; row < end; ++row) {
-    SK_EACH_VECTOR(c, count, v->channels) {
-      const uint32_t n = (uint32_t)count;
-      const sk_f32 x = SK_NAME(activated)(v, SK_NAME(load_raw)(v, shorts, row, c, n), c, n);
-      const sk_f32 d = x - SK_NAME(load_lanes)(pivot + c, n);
-      const sk_f32 s = SK_NAME(load_lanes)(sum + c, n) + d;
-      const sk_f32 q = SK_FMA(d, d, SK_NAME(load_lanes)(square + c, n));
+SK_INLINE void SK_NAME(moments_of)(const sk_values *values, bool shorts, sk_precision kind, bool full,
+                                   const float *pivot, float *sum, float *square, size_t begin, size_t end) {
+  (void)kind;
+  const sk_values v = *values;
+  memset(sum, 0, v.channels * sizeof(float));
+  memset(square, 0, v.channels * sizeof(float));
+  for (size_t row = begin; row < end; row += SK_ROW_GROUP) {
+    const size_t last = row + SK_ROW_GROUP < end ? row + SK_ROW_GROUP : end;
+    SK_EACH_VECTOR(c, count, v.channels) {
+      const uint32_t n = full ? SK_LANES : (uint32_t)count;
+      const sk_f32 middle = SK_NAME(load_lanes)(pivot + c, n);
+      sk_f32 s = SK_NAME(load_lanes)(sum + c, n), q = SK_NAME(load_lanes)(square + c, n);
+      for (size_t r = row; r < last; ++r) {
+        const sk_f32 d = SK_NAME(activated)(&v, SK_NAME(load_raw)(&v, shorts, r, c, n), c, n) - middle;
+        s += d;
+        q = SK_FMA(d, d, q);
+      }
       SK_NAME(store_lanes)(sum + c, &s, n);
       SK_NAME(store_lanes)(square + c, &q, n);
     }
@@ -71,7 +96,7 @@ SK_INLINE void SK_NAME(moments_of)(const sk_values *v, bool shorts, const float 
 
 static void SK_NAME(moments)(const sk_values *v, const float *pivot, float *sum, float *square, size_t begin,
                              size_t end) {
-  SK_EITHER(v, moments_of, pivot, sum, square, begin, end)
+  SK_USUAL(v, SK_PRECISION_BFLOAT16, moments_of, pivot, sum, square, begin, end)
 }
 
 // Summed lane by lane and then over the lanes in order, so that the sum does not depend on the ISA.
@@ -100,19 +125,24 @@ static float SK_NAME(residual_magnitude)(const sk_values *v, const float *scale,
   return sum;
 }
 
-SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *v, bool shorts, const void *dz, sk_precision kind,
-                                              const float *mean, float *sum, float *product, size_t begin,
-                                              size_t end) {
-  memset(sum, 0, v->channels * sizeof(float));
-  memset(product, 0, v->channels * sizeof(float));
-  for (size_t row = begin; row < end; ++row) {
-    SK_EACH_VECTOR(c, count, v->channels) {
-      const uint32_t n = (uint32_t)count;
-      const sk_f32 x = SK_NAME(activated)(v, SK_NAME(load_raw)(v, shorts, row, c, n), c, n);
-      const sk_f32 d = x - SK_NAME(load_lanes)(mean + c, n);
-      const sk_f32 g = SK_NAME(load_gradient_lanes)(dz, kind, row * v->channels + c, n);
-      const sk_f32 s = SK_NAME(load_lanes)(sum + c, n) + g;
-      const sk_f32 p = SK_FMA(d, g, SK_NAME(load_lanes)(product + c, n));
+SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *values, bool shorts, sk_precision kind, bool full,
+                                              const void *dz, const float *mean, float *sum, float *product,
+                                              size_t begin, size_t end) {
+  const sk_values v = *values;
+  memset(sum, 0, v.channels * sizeof(float));
+  memset(product, 0, v.channels * sizeof(float));
+  for (size_t row = begin; row < end; row += SK_ROW_GROUP) {
+    const size_t last = row + SK_ROW_GROUP < end ? row + SK_ROW_GROUP : end;
+    SK_EACH_VECTOR(c, count, v.channels) {
+      const uint32_t n = full ? SK_LANES : (uint32_t)count;
+      const sk_f32 middle = SK_NAME(load_lanes)(mean + c, n);
+      sk_f32 s = SK_NAME(load_lanes)(sum + c, n), p = SK_NAME(load_lanes)(product + c, n);
+      for (size_t r = row; r < last; ++r) {
+        const sk_f32 d = SK_NAME(activated)(&v, SK_NAME(load_raw)(&v, shorts, r, c, n), c, n) - middle;
+        const sk_f32 g = SK_NAME(load_gradient_lanes)(dz, kind, r * v.channels + c, n);
+        s += g;
+        p = SK_FMA(d, g, p);
+      }
       SK_NAME(store_lanes)(sum + c, &s, n);
       SK_NAME(store_lanes)(product + c, &p, n);
     }
@@ -121,34 +151,49 @@ SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *v, bool shorts, c
 
 static void SK_NAME(norm_gradient_sums)(const sk_values *v, const void *dz, sk_precision dz_kind, const float *mean,
                                         float *sum, float *product, size_t begin, size_t end) {
-  SK_EITHER(v, norm_gradient_sums_of, dz, dz_kind, mean, sum, product, begin, end)
+  SK_USUAL(v, dz_kind, norm_gradient_sums_of, dz, mean, sum, product, begin, end)
 }
 
-SK_INLINE void SK_NAME(norm_gradient_of)(const sk_values *v, bool shorts, const sk_norm_gradient *n, size_t begin,
-                                         size_t end, float *slope_gradient) {
-  if (v->slope) memset(slope_gradient, 0, v->channels * sizeof(float));
-  for (size_t row = begin; row < end; ++row) {
-    SK_EACH_VECTOR(c, count, v->channels) {
-      const uint32_t used = (uint32_t)count;
-      const sk_f32 raw = SK_NAME(load_raw)(v, shorts, row, c, used);
-      const sk_f32 d = SK_NAME(activated)(v, raw, c, used) - SK_NAME(load_lanes)(n->mean + c, used);
-      const sk_f32 tilt = SK_FMA(SK_NAME(load_lanes)(n->tilt + c, used), d, SK_NAME(load_lanes)(n->offset + c, used));
-      const sk_f32 dz = SK_NAME(load_gradient_lanes)(n->dz, n->dz_kind, row * v->channels + c, used);
-      sk_f32 value = SK_FMA(SK_NAME(load_lanes)(n->gain + c, used), dz, tilt);
-      if (v->slope) {
-        const sk_i32 positive = raw > 0.0f;
-        const sk_f32 sum =
-            SK_NAME(load_lanes)(slope_gradient + c, used) + SK_SELECT(positive, (sk_f32)0, raw * value);
-        SK_NAME(store_lanes)(slope_gradient + c, &sum, used);
-        value = SK_SELECT(positive, value, SK_NAME(load_lanes)(v->slope + c, used) * value);
+SK_INLINE void SK_NAME(norm_gradient_of)(const sk_values *values, bool shorts, sk_precision kind, bool full,
+                                         const sk_norm_gradient *call, size_t begin, size_t end,
+                                         float *slope_gradient) {
+  const sk_values v = *values;
+  const sk_norm_gradient n = *call;
+  const sk_precision dz_kind = full ? kind : n.dz_kind;
+  if (v.slope) memset(slope_gradient, 0, v.channels * sizeof(float));
+  for (size_t row = begin; row < end; row += SK_ROW_GROUP) {
+    const size_t last = row + SK_ROW_GROUP < end ? row + SK_ROW_GROUP : end;
+    SK_EACH_VECTOR(c, count, v.channels) {
+      const uint32_t used = full ? SK_LANES : (uint32_t)count;
+      const sk_f32 middle = SK_NAME(load_lanes)(n.mean + c, used), gain = SK_NAME(load_lanes)(n.gain + c, used);
+      const sk_f32 tilt = SK_NAME(load_lanes)(n.tilt + c, used), offset = SK_NAME(load_lanes)(n.offset + c, used);
+      const sk_f32 slope = v.slope ? SK_NAME(load_lanes)(v.slope + c, used) : (sk_f32)1;
+      sk_f32 sum = v.slope ? SK_NAME(load_lanes)(slope_gradient + c, used) : (sk_f32)0;
+      for (size_t r = row; r < last; ++r) {
+        const sk_f32 raw = SK_NAME(load_raw)(&v, shorts, r, c, used);
+        const sk_f32 d = SK_NAME(activated)(&v, raw, c, used) - middle;
+        const sk_f32 dz = SK_NAME(load_gradient_lanes)(n.dz, dz_kind, r * v.channels + c, used);
+        sk_f32 value = SK_FMA(gain, dz, SK_FMA(tilt, d, offset));
+        if (v.slope) {
+          const sk_i32 positive = raw > 0.0f;
+          sum += SK_SELECT(positive, (sk_f32)0, raw * value);
+          value = SK_SELECT(positive, value, slope * value);
+        }
+        SK_NAME(store_gradient)(n.output, kind, r * v.channels + c, &value, used);
       }
-      SK_NAME(store_gradient)(n->output, n->kind, row * v->channels + c, &value, used);
+      if (v.slope) SK_NAME(store_lanes)(slope_gradient + c, &sum, used);
     }
   }
 }
 
 static void SK_NAME(norm_gradient)(const sk_norm_gradient *n, size_t begin, size_t end, float *slope_gradient) {
-  SK_EITHER(&n->input, norm_gradient_of, n, begin, end, slope_gradient)
+  if (n->kind == n->dz_kind) {
+    SK_USUAL(&n->input, n->kind, norm_gradient_of, n, begin, end, slope_gradient)
+  } else if (n->input.shorts) {
+    SK_NAME(norm_gradient_of)(&n->input, true, n->kind, false, n, begin, end, slope_gradient);
+  } else {
+    SK_NAME(norm_gradient_of)(&n->input, false, n->kind, false, n, begin, end, slope_gradient);
+  }
 }
 
 static void SK_NAME(plain_values)(const sk_values *v, float *y, size_t begin, size_t end) {

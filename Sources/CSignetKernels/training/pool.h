@@ -42,7 +42,9 @@ static void SK_NAME(value_pool)(const sk_value_pool *p, size_t begin, size_t end
 }
 
 // dx of input pixels [begin, end): the windows that chose the pixel, in order.
-static void SK_NAME(value_pool_backward)(const sk_pool_gradient *p, size_t begin, size_t end) {
+SK_INLINE void SK_NAME(value_pool_backward_of)(const sk_pool_gradient *call, sk_precision kind, bool full,
+                                               size_t begin, size_t end) {
+  const sk_pool_gradient pool = *call, *const p = &pool;
   const sk_window w = p->window;
   const size_t in_pixels = (size_t)w.in_height * (size_t)w.in_width;
   const size_t out_pixels = (size_t)w.out_height * (size_t)w.out_width;
@@ -54,7 +56,7 @@ static void SK_NAME(value_pool_backward)(const sk_pool_gradient *p, size_t begin
     const int32_t top = y < w.kernel_height ? 0 : (y - w.kernel_height) / w.stride_height + 1;
     const int32_t left = x < w.kernel_width ? 0 : (x - w.kernel_width) / w.stride_width + 1;
     SK_EACH_VECTOR(c, count, p->channels) {
-      const uint32_t n = (uint32_t)count;
+      const uint32_t n = full ? SK_LANES : (uint32_t)count;
       sk_f32 sum = 0;
       for (int32_t oy = top; oy < w.out_height && oy * w.stride_height <= y; ++oy) {
         for (int32_t ox = left; ox < w.out_width && ox * w.stride_width <= x; ++ox) {
@@ -63,10 +65,18 @@ static void SK_NAME(value_pool_backward)(const sk_pool_gradient *p, size_t begin
               (image * out_pixels + (size_t)oy * (size_t)w.out_width + (size_t)ox) * p->channels + c;
           const sk_i8 taps = SK_NAME(load_bytes)(p->chosen + at, n);
           const sk_i32 here = (__builtin_convertvector(taps, sk_i32) & 255) == tap;
-          sum += SK_SELECT(here, SK_NAME(load_gradient_lanes)(p->dy, p->kind, at, n), (sk_f32)0);
+          sum += SK_SELECT(here, SK_NAME(load_gradient_lanes)(p->dy, kind, at, n), (sk_f32)0);
         }
       }
-      SK_NAME(store_gradient)(p->dx, p->kind, pixel * p->channels + c, &sum, n);
+      SK_NAME(store_gradient)(p->dx, kind, pixel * p->channels + c, &sum, n);
     }
+  }
+}
+
+static void SK_NAME(value_pool_backward)(const sk_pool_gradient *p, size_t begin, size_t end) {
+  if (p->kind == SK_PRECISION_BFLOAT16 && p->channels % SK_LANES == 0) {
+    SK_NAME(value_pool_backward_of)(p, SK_PRECISION_BFLOAT16, true, begin, end);
+  } else {
+    SK_NAME(value_pool_backward_of)(p, p->kind, false, begin, end);
   }
 }

@@ -8,6 +8,18 @@ import Musl
 import Darwin
 #endif
 
+/// Pages of 2 MiB, where the system has them: a column of a large matrix touches thousands of small ones.
+private enum LargePages {
+  static let size = 1 << 21
+
+  /// Asks for them for all whole ones of a region that starts on one.
+  static func use(_ memory: UnsafeMutableRawPointer, bytes: Int) {
+    #if canImport(Glibc) || canImport(Musl)
+    if bytes >= size { madvise(memory, bytes / size * size, MADV_HUGEPAGE) }
+    #endif
+  }
+}
+
 /// Memory on a 64-byte boundary, freed with its last reference.
 ///
 /// A buffer is shared, not copied: whoever holds it may write to it, and must see to it that nobody else
@@ -19,7 +31,9 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
   /// Allocates `count` elements; they are all zero bits.
   package init(count: Int) {
     let bytes = max(count, 1) * MemoryLayout<Element>.stride
-    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: bytes, alignment: bytes >= LargePages.size ? LargePages.size : 64)
+    LargePages.use(memory, bytes: bytes)
     memset(memory, 0, bytes)
     pointer = memory.bindMemory(to: Element.self, capacity: max(count, 1))
     self.count = count

@@ -6,7 +6,9 @@ import Signet
 /// The gradient of the loss with regard to a layer's result, on its way back through the network.
 package struct Gradient: Sendable {
   /// Floats, or bfloat16 where the layer that made the result takes it so.
-  package var tensor: Tensor
+  package var tensor: Tensor { didSet { maxima = nil } }
+  /// What its bytes' scales follow from, if they were taken where it was written.
+  var maxima: GradientMaxima?
   /// Set if the gradient has passed the activation function before it already: what its slopes get.
   package var slopes: PooledArray<Double>?
   /// What random rounding derives from; differs for each step and each layer.
@@ -21,6 +23,13 @@ package struct Gradient: Sendable {
   /// The gradient one layer further.
   package func passed(_ tensor: Tensor, slopes: PooledArray<Double>? = nil) -> Gradient {
     Gradient(tensor, key: key &* 0xD134_2543_DE82_EF95 &+ 1, slopes: slopes)
+  }
+
+  /// The same with what was taken of the tensor's values on the way.
+  func with(_ maxima: GradientMaxima?) -> Gradient {
+    var result = self
+    result.maxima = maxima
+    return result
   }
 }
 

@@ -27,6 +27,8 @@ package struct Tensor: Sendable {
   package var slopes: AlignedBuffer<Float>?
   /// What the gradient of these values may be rounded to: the layer that made them takes it so.
   package var gradientElement = Element.float32
+  /// Whether that layer makes bytes of it, of all filters together: it then wants ``GradientMaxima``.
+  var wantsMaxima = false
   private let memory: Memory
 
   package init(images: Int, shape: FeatureShape, element: Element = .float32, memory: Memory) {

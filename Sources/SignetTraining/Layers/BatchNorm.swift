@@ -146,14 +146,16 @@ package struct Normalization: Sendable {
       input: values, dz_kind: dz.element.kernel, dz: dz.raw, mean: affine.mean.pointer,
       gain: affine.scale.pointer, tilt: tilt.pointer, offset: offset.pointer, kind: dx.element.kernel,
       output: dx.raw)
+    let maxima = GradientMaxima(dx, wanted: x.wantsMaxima, on: context)
     let slopes = withUnsafePointer(to: call) { call in
       context.channelSums(rows: rows, channels: channels, kinds: 1) { range, out, _ in
         if x.slopes == nil { out.update(repeating: 0, count: channels) }
         kernels.norm_gradient(call, range.lowerBound, range.upperBound, out)
+        maxima?.take(dx, rows: range, on: context)
       }
     }
     withExtendedLifetime((x, dz, affine, both)) {}
-    return gradient.passed(dx, slopes: x.slopes == nil ? nil : slopes)
+    return gradient.passed(dx, slopes: x.slopes == nil ? nil : slopes).with(maxima)
   }
 
   mutating func forEachParameter(

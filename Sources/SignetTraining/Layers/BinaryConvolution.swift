@@ -101,6 +101,7 @@ package struct BinaryConvolution: Layer {
     let areShort = saved.levels.weights.count == 1 && bound <= Int16.max && factors == nil
     var y = context.tensor(x.images, output, areShort ? .int16 : .float32)
     y.gradientElement = context.precision.element
+    y.wantsMaxima = groups == 1 && gradientBits == nil && saved.magnitudes == nil
     let (codes, levels) = (saved.codes, saved.levels)
     context.timed(.product, of: name) {
       arranged(signs, levels, on: context).run(

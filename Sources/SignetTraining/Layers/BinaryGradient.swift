@@ -54,7 +54,8 @@ struct BinaryGradient {
     let own = self.filters
     parts = (0..<groups).map { group in
       PackedGradient(
-        dy, firstFilter: group * own, filters: own, key: gradient.key &+ UInt64(group), on: context)
+        dy, firstFilter: group * own, filters: own, key: gradient.key &+ UInt64(group),
+        maxima: groups == 1 ? gradient.maxima : nil, on: context)
     }
     zeros = context.memory.take(bytes: (own + 4) * 4)
     zeros.bytes.update(repeating: 0, count: (own + 4) * 4)

@@ -25,8 +25,13 @@ struct PackedGradient {
     let sums: PooledArray<Int32>
   }
 
-  /// Packs in the context's precision; `key` is what random rounding derives from.
-  init(_ dy: Tensor, firstFilter: Int, filters: Int, key: UInt64, on context: ComputeContext) {
+  /// Packs in the context's precision.
+  ///
+  /// `key` is what random rounding derives from; maxima, if somebody took them, are of all filters.
+  init(
+    _ dy: Tensor, firstFilter: Int, filters: Int, key: UInt64, maxima: GradientMaxima?,
+    on context: ComputeContext
+  ) {
     let precision = context.precision
     let (rows, start) = (dy.rows, dy.raw + firstFilter * dy.element.bytes)
     natural = dy
@@ -48,19 +53,19 @@ struct PackedGradient {
       return
     }
     let values = context.memory.take(bytes: rows * filters)
-    let (scales, sums) = (context.memory.take(bytes: rows * 4), context.memory.take(bytes: rows * 4))
+    let sums = context.memory.take(bytes: rows * 4)
     let chunks = (rows + ComputeContext.chunkRows - 1) / ComputeContext.chunkRows
-    let partial = context.memory.take(bytes: chunks * filters * 4)
+    let own = maxima ?? GradientMaxima(rows: rows, filters: filters, on: context)
+    if maxima == nil {
+      context.chunks(of: rows) { _, range in
+        own.take(dy, firstFilter: firstFilter, rows: range, on: context)
+      }
+    }
+    let (scales, partial) = (own.rowScales, own.filters)
     defer { partial.keep() }
     call.bytes = UnsafeMutableRawPointer(values.raw).assumingMemoryBound(to: Int8.self)
     call.row_scales = scales.floats
     call.row_sums = UnsafeMutableRawPointer(sums.raw).assumingMemoryBound(to: Int32.self)
-    withUnsafePointer(to: call) { call in
-      context.chunks(of: rows) { chunk, range in
-        context.gradients.pointee.maxima(
-          call, range.lowerBound, range.upperBound, partial.floats + chunk * filters)
-      }
-    }
     let both = context.array(2 * filters, of: Float.self)
     both.fill(0)
     let (inverses, columnScales) = (both.slice(0, of: filters), both.slice(1, of: filters))

@@ -11,6 +11,7 @@ package struct MaxPool: Layer {
 
   package struct Saved: Sendable {
     let chosen: Memory
+    let wantsMaxima: Bool
   }
 
   package init(name: String, window: Window, channels: Int) {
@@ -33,7 +34,7 @@ package struct MaxPool: Layer {
       }
     }
     withExtendedLifetime(x) {}
-    return (y, Saved(chosen: chosen))
+    return (y, Saved(chosen: chosen, wantsMaxima: x.wantsMaxima))
   }
 
   package mutating func backward(
@@ -46,13 +47,15 @@ package struct MaxPool: Layer {
     let call = sk_pool_gradient(
       window: window.cValue, channels: UInt32(output.channels),
       kind: dy.element.kernel, chosen: saved.chosen.bytes, dy: dy.raw, dx: dx.raw)
+    let maxima = GradientMaxima(dx, wanted: saved.wantsMaxima, on: context)
     withUnsafePointer(to: call) { call in
       context.chunks(of: dx.rows) { _, range in
         context.crew.kernels.value_pool_backward(call, range.lowerBound, range.upperBound)
+        maxima?.take(dx, rows: range, on: context)
       }
     }
     withExtendedLifetime((saved, dy)) {}
-    return gradient.passed(dx, slopes: gradient.slopes)
+    return gradient.passed(dx, slopes: gradient.slopes).with(maxima)
   }
 
   package func compile(into compiler: inout ModelCompiler) throws {
