@@ -157,14 +157,16 @@ size_t sk_packed_gradient_bytes(size_t rows, size_t filters, sk_precision precis
 size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t tiles = (filters + SK_GRADIENT_ROWS - 1) / SK_GRADIENT_ROWS;
   const size_t vector = SK_LANES * 4, widest = 4;
-  const size_t panel = (SK_GRADIENT_STEPS > SK_GRADIENT_DEPTH ? SK_GRADIENT_STEPS : SK_GRADIENT_DEPTH) * widest * vector;
+  const size_t steps = SK_GRADIENT_STEPS > SK_GRADIENT_DEPTH ? SK_GRADIENT_STEPS : SK_GRADIENT_DEPTH;
+  const size_t panel = steps * widest * vector;
   // Sums by tiles may begin before a task's filters and end behind them.
   const size_t block = (tiles * SK_GRADIENT_ROWS + 32) * widest * vector;
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
   const size_t weights = 4 * SK_GRADIENT_STEPS * widest * sizeof(void *) + sums;
   const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 16 + widest * vector) + widest * vector + 64;
   const size_t products = panel + (weights > inputs ? weights : inputs);
-  // By lookup: tables of 4 or 5 filters, sums of pixels, sums between passes in blocks of up to 3 vectors, a row of reals.
+  // By lookup: tables of 4 or 5 filters, sums of pixels, sums between passes in blocks of up to 3 vectors, a row of
+  // reals.
   const size_t vectors = (channels + 31) / 32, blocks = (vectors + 2) / 3;
   const size_t kept = (SK_LOOKUP_PIXELS + 1) * vectors * 2 * vector;
   const size_t between = taps * blocks * SK_LOOKUP_ROWS * 6 * vector;
@@ -174,7 +176,8 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t missed = SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4, rows = 5 * SK_LOOKUP_GROUPS * sizeof(void *);
   const size_t weight_lookups = tables + SK_LOOKUP_WEIGHT_SUM_BYTES + missed + rows;
   // By tiles: rows of dY, kept sums, sums of 64 pixels.
-  const size_t copies = (filters / 32 + 4) * SK_GRADIENT_PIXELS * vector, columns = (channels + SK_LANES - 1) / SK_LANES;
+  const size_t columns = (channels + SK_LANES - 1) / SK_LANES;
+  const size_t copies = (filters / 32 + 4) * SK_GRADIENT_PIXELS * vector;
   const size_t tile_inputs = copies + SK_GRADIENT_PIXELS * columns * vector + 64 * vector;
   const size_t most = products > lookups ? products : lookups;
   const size_t others = weight_lookups > tile_inputs ? weight_lookups : tile_inputs;

@@ -16,6 +16,15 @@ SK_INLINE sk_f32 SK_NAME(load_raw)(const sk_values *v, bool shorts, size_t row, 
   return __builtin_convertvector(lanes, sk_f32);
 }
 
+// The activation function's slopes below 0; without one, 1, by which no value is changed.
+SK_INLINE sk_f32 SK_NAME(slope_of)(const sk_values *v, size_t c, uint32_t count) {
+  return v->slope ? SK_NAME(load_lanes)(v->slope + c, count) : (sk_f32)1;
+}
+
+SK_INLINE sk_f32 SK_NAME(activated_by)(sk_f32 raw, sk_f32 slope) {
+  return SK_SELECT(raw >= 0.0f, raw, slope * raw);
+}
+
 SK_INLINE sk_f32 SK_NAME(activated)(const sk_values *v, sk_f32 raw, size_t c, uint32_t count) {
   if (!v->slope) return raw;
   return SK_SELECT(raw >= 0.0f, raw, SK_NAME(load_lanes)(v->slope + c, count) * raw);

@@ -47,6 +47,8 @@ struct TrainingBenchmarkReport: Encodable {
   let optimizerMilliseconds: Double
   let processor: String?
   let isa: String
+  /// What the backward pass's products are made with: the instruction set and what it has beyond it.
+  let gradientKernels: String
   let threads: Int
   let batch: Int
   let runs: Int
@@ -75,6 +77,7 @@ struct TrainingBenchmarkReport: Encodable {
     optimizerMilliseconds = benchmark.optimizer
     processor = Processor.name
     isa = crew.table.isa.rawValue
+    gradientKernels = benchmark.gradientKernels
     (threads, batch) = (crew.pool.threads, configuration.batchSize)
     (runs, warmUpRuns) = (benchmark.whole.count, benchmark.warmUpSteps)
     peakMacsPerSecond = benchmark.peak.oneThread
@@ -126,7 +129,7 @@ struct TrainingBenchmarkReport: Encodable {
       \(network) by \(method), \(activations), \(precision): \(String.fixed(millisecondsPerImage, 4)) ms per image \
       for a whole step (median of \(runs); least \(String.fixed(millisecondsPerImageMinimum, 4)))
       Adam \(String.fixed(optimizerMilliseconds, 4)) ms of it; at most \(peakResidentBytes / 1_000_000) MB of memory
-      \(processor ?? "unknown processor"), \(isa), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch)
+      \(processor ?? "unknown processor"), \(isa), gradients by \(gradientKernels), \(threads) thread\(threads == 1 ? "" : "s"), batch \(batch)
       peak of multiply-add instructions: \(rate(peakMacsPerSecond)) with one thread, \(rate(peakMacsPerSecondAllThreads)) with \(threads); \
       of bits \(rate(peakBinaryMacsPerSecond)), \(rate(peakBinaryMacsPerSecondAllThreads))
       """)

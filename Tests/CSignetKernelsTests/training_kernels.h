@@ -40,7 +40,7 @@ static void patches(const sk_kernels *a, const sk_kernels *b) {
 }
 
 static void elementwise(const sk_kernels *a, const sk_kernels *b) {
-  const size_t channels = random_size(), rows = 1 + below(7), count = rows * channels, bytes = count * 4;
+  const size_t channels = random_size(), rows = 1 + below(30), count = rows * channels, bytes = count * 4;
   float *x = reals(count), *dy = reals(count), *scale = reals(channels), *shift = reals(channels);
   float *mean = reals(channels);
   float *whole[2], *columns[2], *more[2];

@@ -9,7 +9,8 @@ struct GradientTable: Sendable, CustomStringConvertible {
   let isa: ISA
   /// Among the tables of its instruction set.
   let index: Int
-  let kernels: sk_gradients
+  /// Constants of the library.
+  nonisolated(unsafe) let kernels: sk_gradients
 
   /// All that this machine has for each instruction set, not only what would be chosen.
   static let all = ISA.available.flatMap { isa -> [GradientTable] in
@@ -21,9 +22,7 @@ struct GradientTable: Sendable, CustomStringConvertible {
     return tables
   }
 
-  var description: String {
-    "\(isa.rawValue), table \(index), \(kernels.has_tiles ? "tiles" : kernels.has_bfloat16 ? "bf16" : "plain")"
-  }
+  var description: String { String(cString: kernels.name) }
 
   /// NEON's instruction for pairs of bfloat16, and AMX's for tiles of them, round in a way of their own: within the bound,
   /// but to other bits.

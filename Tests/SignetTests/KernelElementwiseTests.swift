@@ -10,7 +10,8 @@ import Testing
 struct KernelElementwiseTests {
   private static let channelCounts = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100]
   private static let tables = ISA.available.compactMap { $0.kernels?.pointee }
-  private let rows = 7
+  /// Two groups of rows that are summed together, and a part of one.
+  private let rows = 21
 
   /// Values with zeros of both signs, denormals and long mantissas.
   private static func reals(_ count: Int, _ random: inout SplitMix64) -> [Float] {

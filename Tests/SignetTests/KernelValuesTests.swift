@@ -10,7 +10,7 @@ import Testing
 struct KernelValuesTests {
   private static let channelCounts = [1, 15, 16, 17, 33, 100]
   private static let tables = ISA.available.compactMap { $0.kernels?.pointee }
-  private static let rows = 9
+  private static let rows = 21
 
   /// Values of one kind with slopes of any sign, or none.
   struct Sample {

@@ -117,7 +117,7 @@ def differences(scores: Scores) -> dict[tuple[str, str], float]:
 
 def _own(signet: Path, options: argparse.Namespace, precision: str, seed: int) -> float:
     """Trains unless that is done, and has the packed engine evaluate the model."""
-    run = options.output / f"{precision}-{seed}-{options.epochs}"
+    run = options.output / f"{precision}-{seed}-{options.epochs}-{HELD_OUT}"
     data = data_options(os.environ.get("SIGNET_DATA_ROOT"))
     threads = ["--threads", str(options.threads)]
     if (run / "checkpoint.safetensors").exists():
@@ -136,7 +136,7 @@ def _reference(python: Path, options: argparse.Namespace, seed: int) -> float:
     request |= {"held_out": HELD_OUT}
     request |= {"mode": options.mode, "threads": options.threads}
     request["folder"] = str(data_folder(os.environ.get("SIGNET_DATA_ROOT")))
-    file = options.output / f"{REFERENCE}-{options.mode}-{seed}-{options.epochs}.json"
+    file = options.output / f"{REFERENCE}-{options.mode}-{seed}-{options.epochs}-{HELD_OUT}.json"
     if not file.exists():
         command = [str(python), "-m", "steps.workers.reference", json.dumps(request)]
         _say(command)

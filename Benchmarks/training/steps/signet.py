@@ -78,7 +78,7 @@ class OwnRunner:
         different = {name: report.get(name) for name, value in wanted.items() if report.get(name) != value}
         if different or not isinstance(report.get("layers"), list):
             raise Unavailable(f"signet benchmark --training ran something else: {different or 'no layers'}")
-        self.isa = str(report.get("isa", ""))
+        self.isa = str(report.get("gradient_kernels", report.get("isa", "")))
         return report
 
 

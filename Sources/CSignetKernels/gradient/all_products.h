@@ -171,6 +171,7 @@ const sk_gradients SK_NAME(sk_gradients) = {
 #endif
              .peak = SK_NAME(peak_int8)},
         },
+    .name = SK_GRADIENTS_NAME,
     .has_tiles = SK_HAS_TILES,
 #ifdef SK_TILES
     .pack = SK_NAME(pack_any_gradient),

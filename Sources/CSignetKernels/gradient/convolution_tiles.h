@@ -40,7 +40,8 @@ static void SK_P(convolution)(const sk_convolution *g, size_t begin, size_t end,
   const size_t steps = ((size_t)w->kernel_width * g->images.channels + SK_STEP - 1) / SK_STEP;
   sk_f32 *sums = scratch;
   char *rows = (char *)(sums + 64);
-  SK_NAME(tile_operands) o = {.left_step = 32 * 64, .right_tile = 64, .blocks = ((size_t)w->kernel_height * steps + 15) / 16};
+  const size_t blocks = ((size_t)w->kernel_height * steps + 15) / 16;
+  SK_NAME(tile_operands) o = {.left_step = 32 * 64, .right_tile = 64, .blocks = blocks};
   SK_NAME(begin_tiles)();
   SK_NAME(cursor) at = SK_NAME(cursor_at)(w, begin);
   for (size_t pixel = begin; pixel < end; pixel += 32) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// dX by AMX. The weights' signs are expanded once, for all tasks: the panel is [tap][column][block][16 words][16 lanes],
-// a block being 16 words of filters. Rows of dY are copied tap by tap, [64 pixels][block][pixel][64 bytes], 0 where a tap
-// leads outside. Integers are those of input_gradient.h, signs being 0 and 2 and the row's sum taken off once, and get their
-// row's scale when they do there: tap by tap, and after as many filters.
+// dX by AMX. The weights' signs are expanded once, for all tasks: the panel is [tap][column][block][16 words]
+// [16 lanes], a block being 16 words of filters. Rows of dY are copied tap by tap, [64 pixels][block][pixel][64 bytes],
+// 0 where a tap leads outside. Integers are those of input_gradient.h, signs being 0 and 2 and the row's sum taken off
+// once, and get their row's scale when they do there: tap by tap, and after as many filters.
 
 #if SK_STEP == 4
 #define SK_INPUT_DEPTH (4 * SK_GRADIENT_DEPTH)
@@ -131,7 +131,8 @@ SK_INLINE void SK_P(copy_rows)(const sk_input_gradient *g, size_t tap, size_t be
     }
     SK_P(put_rows)(g, space, height, p, first, -1);
     if (first < last) {
-      const ptrdiff_t row = image * out_pixels + (ptrdiff_t)out_y * w->out_width + (is_dense ? left + (ptrdiff_t)first : out_x);
+      const ptrdiff_t line = image * out_pixels + (ptrdiff_t)out_y * w->out_width;
+      const ptrdiff_t row = line + (is_dense ? left + (ptrdiff_t)first : out_x);
       SK_P(put_rows)(g, space, height, p + first, last - first, row);
     }
     SK_P(put_rows)(g, space, height, p + last, length - last, -1);
@@ -146,15 +147,15 @@ SK_INLINE void SK_P(copy_rows)(const sk_input_gradient *g, size_t tap, size_t be
 }
 
 #if SK_STEP == 4
-// Integer sums of `pixels` pixels as floats: where there is no other tap in place of them, else added to what is kept. The
-// row's sum is taken off by the first filters.
+// Integer sums of `pixels` pixels as floats: written over the integers where there is no other tap, else added to
+// what is kept. The first filters of a tap take the row's sum off.
 SK_INLINE void SK_P(scale_sums)(const SK_P(input_workspace) *space, size_t pixel, size_t pixels, size_t column,
-                                size_t columns, int first, int whole) {
+                                size_t columns, int takes_row_sum, int in_place) {
   for (size_t p = 0; p < pixels; ++p) {
-    const sk_i32 all = space->sums[p] - (first ? space->row_sums[pixel + p] : 0);
+    const sk_i32 all = space->sums[p] - (takes_row_sum ? space->row_sums[pixel + p] : 0);
     const sk_f32 sum = __builtin_convertvector(all, sk_f32);
-    sk_f32 *kept = whole ? (sk_f32 *)space->sums + p : space->kept + (pixel + p) * columns + column;
-    *kept = SK_FMA((sk_f32)space->scales[pixel + p], sum, whole ? (sk_f32)0 : *kept);
+    sk_f32 *to = in_place ? (sk_f32 *)space->sums + p : space->kept + (pixel + p) * columns + column;
+    *to = SK_FMA((sk_f32)space->scales[pixel + p], sum, in_place ? (sk_f32)0 : *to);
   }
 }
 #endif
@@ -184,6 +185,7 @@ SK_INLINE void SK_P(add_tap)(const sk_input_gradient *g, const SK_P(input_worksp
         SK_EACH_TILE_COUNT(tall, SK_CALL)
 #undef SK_CALL
 #if SK_STEP == 4
+        // Constants, for a loop without branches.
         if (whole) {
           SK_P(scale_sums)(space, pixel, pixels, column, columns, 1, 1);
         } else if (first == 0) {
@@ -193,7 +195,8 @@ SK_INLINE void SK_P(add_tap)(const sk_input_gradient *g, const SK_P(input_worksp
         }
 #endif
         if (whole) {
-          SK_NAME(store_masked_pixels)(g, begin + pixel, pixels, column, column + 1, (const sk_f32 *)space->sums, 1);
+          const sk_f32 *values = (const sk_f32 *)space->sums;
+          SK_NAME(store_masked_pixels)(g, begin + pixel, pixels, column, column + 1, values, 1);
         }
       } else {
         sk_f32 *kept = space->kept + pixel * columns + column;

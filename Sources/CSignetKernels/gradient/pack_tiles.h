@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The gradient of a layer's result as the left operand of dW's tiles, in the order in which it is read: [chunk of up to
-// SK_TILE_BLOCKS blocks][16 filters][block][filter][16 words], a word being 2 or 4 rows of a filter. The rows of bytes for
-// dX are those of pack.h.
+// SK_TILE_BLOCKS blocks][16 filters][block][filter][16 words], a word being 2 or 4 rows of a filter. The rows of bytes
+// for dX are those of pack.h.
 
 // The first word of 16 filters from `f` on in a block, of `blocks` in all; `filters` is a multiple of 16.
 SK_INLINE size_t SK_NAME(tile_place)(size_t block, size_t blocks, size_t f, size_t filters) {
@@ -19,8 +19,8 @@ typedef struct SK_NAME(tile_rows) {
   sk_i32 sums[64];
 } SK_NAME(tile_rows);
 
-// The words of `count` filters from `c` on in steps [from, to) of 4 rows, as bytes; returns the filters' sums. Inlined, so
-// that for constant arguments no branch is left in the loop.
+// The words of `count` filters from `c` on in steps [from, to) of 4 rows, as bytes; returns the filters' sums.
+// Inlined, so that for constant arguments no branch is left in the loop.
 SK_INLINE sk_i32 SK_NAME(byte_words)(const sk_gradient_pack *p, SK_NAME(tile_rows) *rows, size_t height, size_t from,
                                      size_t to, size_t c, uint32_t count, sk_precision kind, sk_u32 *words) {
   const sk_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -56,8 +56,8 @@ SK_INLINE sk_u32 SK_NAME(pair_word)(const sk_gradient_pack *p, size_t row, size_
 // for the processor to see it.
 SK_INLINE void SK_NAME(fetch_rows)(const sk_gradient_pack *p, size_t first, size_t c) {
   const size_t size = p->kind == SK_PRECISION_FLOAT32 ? 4 : 2, height = p->precision == SK_PRECISION_INT8 ? 64 : 32;
+  if (c >= p->filters || c * size % 64 != 0 || first + height > p->rows) return;
   const char *from = (const char *)p->dy + (first * p->stride + c) * size;
-  if (c * size % 64 != 0 || first + height > p->rows) return;
   for (size_t r = 0; r < height; ++r) __builtin_prefetch(from + r * p->stride * size, 0, 2);
 }
 
@@ -65,7 +65,8 @@ SK_INLINE void SK_NAME(fetch_rows)(const sk_gradient_pack *p, size_t first, size
 SK_INLINE void SK_NAME(pack_block)(const sk_gradient_pack *p, size_t block, size_t begin, size_t end,
                                    int32_t *column_sums) {
   const int of_bytes = p->precision == SK_PRECISION_INT8;
-  const size_t step = of_bytes ? 4 : 2, all = (p->filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS * SK_GRADIENT_FILTERS;
+  const size_t step = of_bytes ? 4 : 2;
+  const size_t all = (p->filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS * SK_GRADIENT_FILTERS;
   const size_t blocks = (p->rows + 16 * step - 1) / (16 * step);
   SK_NAME(tile_rows) rows = {.first = block * 16 * step, .count = end - block * 16 * step};
   const size_t from = (begin - rows.first) / step, to = end == p->rows ? 16 : (end - rows.first) / step;

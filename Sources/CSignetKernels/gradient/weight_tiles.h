@@ -17,7 +17,8 @@ SK_INLINE void SK_P(weight_tiles)(const sk_weight_gradient *g, int width, uint32
   memset((char *)panel + steps * row, 0, (blocks * 16 - steps) * row);
   const size_t first = first_tile * SK_GRADIENT_ROWS - SK_P(lead_rows)(first_tile);
   const size_t filters = SK_P(sum_rows)(first_tile, end_tile);
-  const size_t height = 16 * SK_STEP, place = SK_NAME(tile_place)(begin / height, (g->rows + height - 1) / height, first, all);
+  const size_t height = 16 * SK_STEP, all_blocks = (g->rows + height - 1) / height;
+  const size_t place = SK_NAME(tile_place)(begin / height, all_blocks, first, all);
   // Two columns by two tiles of filters at a time.
   for (int v = 0; v < width; v += 2) {
     const int columns = v + 1 < width ? 2 : 1;

@@ -55,8 +55,9 @@ typedef struct sk_gradient_pack {
   size_t filters;          ///< of the group
   uint64_t key;
   const float *_Nullable column_inverses;  ///< int8: [filters], SK_GRADIENT_LIMIT / greatest |dy|, or 0 if not finite
-  uint32_t *words;                ///< [blocks of SK_GRADIENT_FILTERS][rows rounded up to 4, / step][SK_GRADIENT_FILTERS],
-                                  ///< or tiles, see sk_gradients.has_tiles
+  /// [blocks of SK_GRADIENT_FILTERS][rows rounded up to 4, / step][SK_GRADIENT_FILTERS], or tiles, see
+  /// sk_gradients.has_tiles; not for maxima.
+  uint32_t *_Nullable words;
   int8_t *_Nullable bytes;        ///< int8: [rows][filters]
   float *_Nullable row_scales;    ///< int8: what 1 stands for in each row; gradient_maxima writes it, pack reads it
   int32_t *_Nullable row_sums;    ///< int8
@@ -173,6 +174,8 @@ typedef struct sk_products {
 
 /// The training kernels of one instruction set and what it has beyond it.
 typedef struct sk_gradients {
+  /// The instruction set and what it is used with: products in bfloat16 have the bits of the table that made them.
+  const char *name;
   /// By sk_precision.
   sk_products products[3];
   /// Rows [begin, end), begin a multiple of 4, end too unless it is the last; sums of bytes go to column_sums.

@@ -7,6 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,popcnt"))), apply_to = function)
 #define SK_NAME(name) name##__avx2
+#define SK_GRADIENTS_NAME "avx2"
 #define SK_ISA SK_ISA_AVX2
 #define SK_ROWS 4
 #define SK_VECTORS 1

@@ -9,6 +9,7 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,avx512vnni,avx2,fma,popcnt"))),          \
     apply_to = function)
 #define SK_NAME(name) name##__avx512
+#define SK_GRADIENTS_NAME "avx512"
 #define SK_ISA SK_ISA_AVX512
 #define SK_ROWS 6
 #define SK_VECTORS 4

@@ -10,6 +10,7 @@
         "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8,amx-bf16,avx2,fma,popcnt"))),                 \
     apply_to = function)
 #define SK_NAME(name) name##__avx512_amx
+#define SK_GRADIENTS_NAME "avx512 amx"
 #define SK_MASK_REGISTERS
 #define SK_GRADIENT_VECTORS 4
 #define SK_TILES

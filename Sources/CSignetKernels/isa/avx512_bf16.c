@@ -9,6 +9,7 @@
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma,popcnt"))),               \
     apply_to = function)
 #define SK_NAME(name) name##__avx512_bf16
+#define SK_GRADIENTS_NAME "avx512 bf16"
 #define SK_MASK_REGISTERS
 #define SK_GRADIENT_VECTORS 4
 #define SK_BYTE_LOOKUP

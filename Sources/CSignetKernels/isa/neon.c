@@ -10,6 +10,7 @@
 
 #define SK_PIXELS_TWICE
 #define SK_NAME(name) name##__neon
+#define SK_GRADIENTS_NAME "neon"
 #define SK_ISA SK_ISA_NEON
 #define SK_ROWS 4
 #define SK_VECTORS 1

@@ -7,6 +7,7 @@
 
 #pragma clang attribute push(__attribute__((target("bf16,dotprod"))), apply_to = function)
 #define SK_NAME(name) name##__neon_bf16
+#define SK_GRADIENTS_NAME "neon dot bf16"
 #define SK_NEON_DOT
 #define SK_GRADIENT_VECTORS 1
 #define SK_SUM_REGISTER(x) "+m"(x)

@@ -6,6 +6,7 @@
 
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 #define SK_NAME(name) name##__neon_dot
+#define SK_GRADIENTS_NAME "neon dot"
 #define SK_NEON_DOT
 #define SK_GRADIENT_VECTORS 1
 #define SK_SUM_REGISTER(x) "+m"(x)

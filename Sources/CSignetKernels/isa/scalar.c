@@ -3,6 +3,7 @@
 // The baseline of the architecture: no instruction beyond what every CPU of its kind has. fma is a library call
 // where the baseline lacks it: slow, and the same bits.
 #define SK_NAME(name) name##__scalar
+#define SK_GRADIENTS_NAME "scalar"
 #define SK_ISA SK_ISA_SCALAR
 #define SK_ROWS 4
 #define SK_VECTORS 1

@@ -10,9 +10,9 @@
 // of them, in the rows' order all the same.
 #define SK_ROW_GROUP 8
 
-// Calls a body that takes `shorts`, the gradient's `kind` and whether all vectors are `full`, with constants where the
-// values are what a network of bf16 gradients mostly has.
-#define SK_USUAL(v, gradient_kind, name, ...)                                                             \
+// Calls a body that takes `shorts`, a gradient's `kind` and whether all vectors are `full`, with constants for what a
+// network of bfloat16 gradients mostly has. A body without a gradient passes that kind and ignores it.
+#define SK_WITH_CONSTANTS(v, gradient_kind, name, ...)                                                    \
   if ((gradient_kind) == SK_PRECISION_BFLOAT16 && (v)->channels % SK_LANES == 0) {                        \
     if ((v)->shorts) {                                                                                    \
       SK_NAME(name)(v, true, SK_PRECISION_BFLOAT16, true, __VA_ARGS__);                                   \
@@ -81,10 +81,10 @@ SK_INLINE void SK_NAME(moments_of)(const sk_values *values, bool shorts, sk_prec
     const size_t last = row + SK_ROW_GROUP < end ? row + SK_ROW_GROUP : end;
     SK_EACH_VECTOR(c, count, v.channels) {
       const uint32_t n = full ? SK_LANES : (uint32_t)count;
-      const sk_f32 middle = SK_NAME(load_lanes)(pivot + c, n);
+      const sk_f32 middle = SK_NAME(load_lanes)(pivot + c, n), slope = SK_NAME(slope_of)(&v, c, n);
       sk_f32 s = SK_NAME(load_lanes)(sum + c, n), q = SK_NAME(load_lanes)(square + c, n);
       for (size_t r = row; r < last; ++r) {
-        const sk_f32 d = SK_NAME(activated)(&v, SK_NAME(load_raw)(&v, shorts, r, c, n), c, n) - middle;
+        const sk_f32 d = SK_NAME(activated_by)(SK_NAME(load_raw)(&v, shorts, r, c, n), slope) - middle;
         s += d;
         q = SK_FMA(d, d, q);
       }
@@ -96,7 +96,7 @@ SK_INLINE void SK_NAME(moments_of)(const sk_values *values, bool shorts, sk_prec
 
 static void SK_NAME(moments)(const sk_values *v, const float *pivot, float *sum, float *square, size_t begin,
                              size_t end) {
-  SK_USUAL(v, SK_PRECISION_BFLOAT16, moments_of, pivot, sum, square, begin, end)
+  SK_WITH_CONSTANTS(v, SK_PRECISION_BFLOAT16, moments_of, pivot, sum, square, begin, end)
 }
 
 // Summed lane by lane and then over the lanes in order, so that the sum does not depend on the ISA.
@@ -135,10 +135,10 @@ SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *values, bool shor
     const size_t last = row + SK_ROW_GROUP < end ? row + SK_ROW_GROUP : end;
     SK_EACH_VECTOR(c, count, v.channels) {
       const uint32_t n = full ? SK_LANES : (uint32_t)count;
-      const sk_f32 middle = SK_NAME(load_lanes)(mean + c, n);
+      const sk_f32 middle = SK_NAME(load_lanes)(mean + c, n), slope = SK_NAME(slope_of)(&v, c, n);
       sk_f32 s = SK_NAME(load_lanes)(sum + c, n), p = SK_NAME(load_lanes)(product + c, n);
       for (size_t r = row; r < last; ++r) {
-        const sk_f32 d = SK_NAME(activated)(&v, SK_NAME(load_raw)(&v, shorts, r, c, n), c, n) - middle;
+        const sk_f32 d = SK_NAME(activated_by)(SK_NAME(load_raw)(&v, shorts, r, c, n), slope) - middle;
         const sk_f32 g = SK_NAME(load_gradient_lanes)(dz, kind, r * v.channels + c, n);
         s += g;
         p = SK_FMA(d, g, p);
@@ -151,7 +151,7 @@ SK_INLINE void SK_NAME(norm_gradient_sums_of)(const sk_values *values, bool shor
 
 static void SK_NAME(norm_gradient_sums)(const sk_values *v, const void *dz, sk_precision dz_kind, const float *mean,
                                         float *sum, float *product, size_t begin, size_t end) {
-  SK_USUAL(v, dz_kind, norm_gradient_sums_of, dz, mean, sum, product, begin, end)
+  SK_WITH_CONSTANTS(v, dz_kind, norm_gradient_sums_of, dz, mean, sum, product, begin, end)
 }
 
 SK_INLINE void SK_NAME(norm_gradient_of)(const sk_values *values, bool shorts, sk_precision kind, bool full,
@@ -167,11 +167,11 @@ SK_INLINE void SK_NAME(norm_gradient_of)(const sk_values *values, bool shorts, s
       const uint32_t used = full ? SK_LANES : (uint32_t)count;
       const sk_f32 middle = SK_NAME(load_lanes)(n.mean + c, used), gain = SK_NAME(load_lanes)(n.gain + c, used);
       const sk_f32 tilt = SK_NAME(load_lanes)(n.tilt + c, used), offset = SK_NAME(load_lanes)(n.offset + c, used);
-      const sk_f32 slope = v.slope ? SK_NAME(load_lanes)(v.slope + c, used) : (sk_f32)1;
+      const sk_f32 slope = SK_NAME(slope_of)(&v, c, used);
       sk_f32 sum = v.slope ? SK_NAME(load_lanes)(slope_gradient + c, used) : (sk_f32)0;
       for (size_t r = row; r < last; ++r) {
         const sk_f32 raw = SK_NAME(load_raw)(&v, shorts, r, c, used);
-        const sk_f32 d = SK_NAME(activated)(&v, raw, c, used) - middle;
+        const sk_f32 d = SK_NAME(activated_by)(raw, slope) - middle;
         const sk_f32 dz = SK_NAME(load_gradient_lanes)(n.dz, dz_kind, r * v.channels + c, used);
         sk_f32 value = SK_FMA(gain, dz, SK_FMA(tilt, d, offset));
         if (v.slope) {
@@ -188,7 +188,7 @@ SK_INLINE void SK_NAME(norm_gradient_of)(const sk_values *values, bool shorts, s
 
 static void SK_NAME(norm_gradient)(const sk_norm_gradient *n, size_t begin, size_t end, float *slope_gradient) {
   if (n->kind == n->dz_kind) {
-    SK_USUAL(&n->input, n->kind, norm_gradient_of, n, begin, end, slope_gradient)
+    SK_WITH_CONSTANTS(&n->input, n->kind, norm_gradient_of, n, begin, end, slope_gradient)
   } else if (n->input.shorts) {
     SK_NAME(norm_gradient_of)(&n->input, true, n->kind, false, n, begin, end, slope_gradient);
   } else {

@@ -12,7 +12,8 @@ SK_INLINE void SK_NAME(value_pool_of)(const sk_values *v, bool shorts, const sk_
     SK_EACH_VECTOR(c, count, v->channels) {
       const uint32_t n = (uint32_t)count;
       // The first tap inside the image even if no value is greater (all NaN or -inf): the gradient goes there.
-      const size_t first = at.image * in_pixels + (size_t)(at.y + at.top) * (size_t)w.in_width + (size_t)(at.x + at.left);
+      const size_t line = at.image * (size_t)w.in_height + (size_t)(at.y + at.top);
+      const size_t first = line * (size_t)w.in_width + (size_t)(at.x + at.left);
       sk_f32 best = -__builtin_inff(), kept = SK_NAME(load_raw)(v, shorts, first, c, n);
       sk_i32 chosen = at.top * w.kernel_width + at.left;
       for (int32_t ky = at.top; ky < at.bottom; ++ky) {
@@ -44,6 +45,7 @@ static void SK_NAME(value_pool)(const sk_value_pool *p, size_t begin, size_t end
 // dx of input pixels [begin, end): the windows that chose the pixel, in order.
 SK_INLINE void SK_NAME(value_pool_backward_of)(const sk_pool_gradient *call, sk_precision kind, bool full,
                                                size_t begin, size_t end) {
+  // A copy, which nothing that is written can change.
   const sk_pool_gradient pool = *call, *const p = &pool;
   const sk_window w = p->window;
   const size_t in_pixels = (size_t)w.in_height * (size_t)w.in_width;

@@ -8,16 +8,22 @@ import Musl
 import Darwin
 #endif
 
-/// Pages of 2 MiB, where the system has them: a column of a large matrix touches thousands of small ones.
+/// Pages of 2 MiB, which Linux gives to who asks: a column of a large matrix touches thousands of small ones.
 private enum LargePages {
-  static let size = 1 << 21
+  #if canImport(Glibc) || canImport(Musl)
+  private static let size = 1 << 21
 
-  /// Asks for them for all whole ones of a region that starts on one.
-  static func use(_ memory: UnsafeMutableRawPointer, bytes: Int) {
-    #if canImport(Glibc) || canImport(Musl)
+  static func alignment(bytes: Int) -> Int { bytes >= size ? size : 64 }
+
+  /// Asks for all whole ones of a region that starts on one; a system that has none says no, and nothing is lost.
+  static func ask(_ memory: UnsafeMutableRawPointer, bytes: Int) {
     if bytes >= size { madvise(memory, bytes / size * size, MADV_HUGEPAGE) }
-    #endif
   }
+  #else
+  static func alignment(bytes: Int) -> Int { 64 }
+
+  static func ask(_ memory: UnsafeMutableRawPointer, bytes: Int) {}
+  #endif
 }
 
 /// Memory on a 64-byte boundary, freed with its last reference.
@@ -32,8 +38,8 @@ package final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable
   package init(count: Int) {
     let bytes = max(count, 1) * MemoryLayout<Element>.stride
     let memory = UnsafeMutableRawPointer.allocate(
-      byteCount: bytes, alignment: bytes >= LargePages.size ? LargePages.size : 64)
-    LargePages.use(memory, bytes: bytes)
+      byteCount: bytes, alignment: LargePages.alignment(bytes: bytes))
+    LargePages.ask(memory, bytes: bytes)
     memset(memory, 0, bytes)
     pointer = memory.bindMemory(to: Element.self, capacity: max(count, 1))
     self.count = count

@@ -15,6 +15,9 @@ package final class ComputeContext: Sendable {
   /// Kernels of that backward pass; never changed.
   nonisolated(unsafe) let gradients: UnsafePointer<sk_gradients>
 
+  /// The instruction set of those kernels and what it has beyond it: bfloat16 gradients have other bits with another one.
+  package var gradientKernels: String { String(cString: gradients.pointee.name) }
+
   /// Rows that one task of a pass over rows takes; fixed, so that sums have the same shape for any thread count.
   static let chunkRows = Int(SK_GRADIENT_PIXELS)
 

@@ -7,8 +7,8 @@ import Signet
 package struct Gradient: Sendable {
   /// Floats, or bfloat16 where the layer that made the result takes it so.
   package var tensor: Tensor { didSet { maxima = nil } }
-  /// What its bytes' scales follow from, if they were taken where it was written.
-  var maxima: GradientMaxima?
+  /// What its bytes' scales follow from, if whoever wrote the tensor took it; gone with that tensor.
+  package fileprivate(set) var maxima: GradientMaxima?
   /// Set if the gradient has passed the activation function before it already: what its slopes get.
   package var slopes: PooledArray<Double>?
   /// What random rounding derives from; differs for each step and each layer.
@@ -26,7 +26,7 @@ package struct Gradient: Sendable {
   }
 
   /// The same with what was taken of the tensor's values on the way.
-  func with(_ maxima: GradientMaxima?) -> Gradient {
+  func with(maxima: GradientMaxima?) -> Gradient {
     var result = self
     result.maxima = maxima
     return result

@@ -38,7 +38,8 @@ package struct Tensor: Sendable {
     self.memory = memory
   }
 
-  /// A tensor in the place of this one, which nobody reads any more; nil if it does not fit.
+  /// A tensor in the place of this one, which nobody reads any more, or the same values in another shape; nil if it does
+  /// not fit.
   func replaced(by shape: FeatureShape) -> Tensor? {
     guard images * shape.count <= count else { return nil }
     return Tensor(images: images, shape: shape, element: element, memory: memory)

@@ -51,7 +51,7 @@ package struct Activation: Layer {
     let channels = output.channels
     if let sums = gradient.slopes {
       assign(sums)
-      return gradient.passed(gradient.tensor).with(gradient.maxima)
+      return gradient.passed(gradient.tensor).with(maxima: gradient.maxima)
     }
     guard let x = saved.x.map(context.plain) else {
       preconditionFailure("\(name): nobody applied the activation function")

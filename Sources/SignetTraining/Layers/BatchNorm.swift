@@ -155,7 +155,7 @@ package struct Normalization: Sendable {
       }
     }
     withExtendedLifetime((x, dz, affine, both)) {}
-    return gradient.passed(dx, slopes: x.slopes == nil ? nil : slopes).with(maxima)
+    return gradient.passed(dx, slopes: x.slopes == nil ? nil : slopes).with(maxima: maxima)
   }
 
   mutating func forEachParameter(

@@ -66,7 +66,7 @@ package struct BinaryWeightConvolution: Layer {
     var y = context.tensor(x.images, output)
     if phase == .training, RealProducts.areRounded(on: context) {
       y.gradientElement = context.precision.element
-      let images = products.images(x, on: context)
+      let images = products.images(x, .bfloat16, on: context)
       context.timed(.product, of: name) {
         products.forward(images, weights: effective.floats, bias: zeros.pointer, to: y, on: context)
       }
@@ -109,12 +109,35 @@ package struct BinaryWeightConvolution: Layer {
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient? {
     defer { weights.passBack(weight, magnitudes: saved.magnitudes, divisors: nil, on: context) }
-    if !saved.images.isEmpty, products.hasInputGradient || !wantsInputGradient {
-      return roundedBackward(gradient, saved, wantsInputGradient: wantsInputGradient, on: context)
+    guard products.hasInputGradient || !wantsInputGradient else {
+      return patchBackward(gradient, saved, on: context)
     }
+    let isRounded = !saved.images.isEmpty
+    let dy = isRounded ? context.rounded(gradient.tensor) : gradient.tensor
+    let product = RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input)
+    var images = saved.images
+    if !isRounded, let x = saved.x { images = product.images(x, for: dy, on: context) }
+    guard let precision = images.first?.precision else {
+      preconditionFailure("\(name): the input was not kept")
+    }
+    let bias = context.memory.take(bytes: output.channels * 4)
+    defer { bias.keep() }
+    context.timed(.weightGradient, of: name) {
+      product.run(dy, images: images, weights: weight.gradient.pointer, bias: bias.floats, on: context)
+    }
+    guard wantsInputGradient else { return nil }
+    let dx = context.tensor(dy.images, input, saved.element)
+    context.timed(.inputGradient, of: name) {
+      products.inputGradient(dy, weights: saved.weights.floats, to: dx, precision, on: context)
+    }
+    withExtendedLifetime(saved) {}
+    return gradient.passed(dx)
+  }
+
+  /// Both products in fp32 by way of patches, for windows with strides.
+  private func patchBackward(_ gradient: Gradient, _ saved: Saved, on context: ComputeContext) -> Gradient? {
     guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
-    let dy = context.widened(gradient.tensor)
-    let dx = wantsInputGradient ? context.tensor(x.images, input) : nil
+    let (dy, dx) = (context.widened(gradient.tensor), context.tensor(x.images, input))
     ConvolutionGradient(
       window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
       patches: sk_patches(
@@ -122,29 +145,9 @@ package struct BinaryWeightConvolution: Layer {
         plane_words: 0, planes: 0, channels: UInt32(input.channels / groups), betas: nil),
       patchGroupStride: input.channels / groups, weights: saved.weights.floats,
       weightGradient: weight.gradient.pointer,
-      inputGradient: dx.map { .init(pointer: $0.pointer) }
+      inputGradient: dx.pointer
     ).run(dy, on: context)
     withExtendedLifetime((saved, dy)) {}
-    return dx.map { gradient.passed($0) }
-  }
-
-  /// Both products in bfloat16.
-  private func roundedBackward(
-    _ gradient: Gradient, _ saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) -> Gradient? {
-    let dy = context.rounded(gradient.tensor)
-    let bias = context.memory.take(bytes: output.channels * 4)
-    defer { bias.keep() }
-    context.timed(.weightGradient, of: name) {
-      RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input).run(
-        dy, images: saved.images, weights: weight.gradient.pointer, bias: bias.floats, on: context)
-    }
-    guard wantsInputGradient else { return nil }
-    let dx = context.tensor(dy.images, input, saved.element)
-    context.timed(.inputGradient, of: name) {
-      products.inputGradient(dy, weights: saved.weights.floats, to: dx, on: context)
-    }
-    withExtendedLifetime(saved) {}
     return gradient.passed(dx)
   }
 

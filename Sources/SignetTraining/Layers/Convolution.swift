@@ -58,7 +58,7 @@ package struct Convolution: Layer {
     var y = context.tensor(x.images, output)
     if phase == .training && RealProducts.areRounded(on: context) {
       y.gradientElement = context.precision.element
-      let images = products.images(x, on: context)
+      let images = products.images(x, .bfloat16, on: context)
       context.timed(.product, of: name) {
         products.forward(
           images, weights: weight.value.pointer, bias: bias.value.pointer, to: y, on: context)
@@ -81,19 +81,34 @@ package struct Convolution: Layer {
   package mutating func backward(
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient? {
-    if !saved.images.isEmpty, products.hasInputGradient || !wantsInputGradient {
-      return roundedBackward(gradient, saved, wantsInputGradient: wantsInputGradient, on: context)
+    guard products.hasInputGradient || !wantsInputGradient else {
+      return patchBackward(gradient, saved, on: context)
     }
+    let isRounded = !saved.images.isEmpty
+    let dy = isRounded ? context.rounded(gradient.tensor) : gradient.tensor
+    let product = RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input)
+    var images = saved.images
+    if !isRounded, let x = saved.x { images = product.images(x, for: dy, on: context) }
+    guard let precision = images.first?.precision else {
+      preconditionFailure("\(name): the input was not kept")
+    }
+    context.timed(.weightGradient, of: name) {
+      product.run(
+        dy, images: images, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
+    }
+    guard wantsInputGradient else { return nil }
+    let dx = context.tensor(dy.images, input, saved.element)
+    context.timed(.inputGradient, of: name) {
+      products.inputGradient(dy, weights: weight.value.pointer, to: dx, precision, on: context)
+    }
+    return gradient.passed(dx)
+  }
+
+  /// Both products in fp32 by way of patches, for windows with strides.
+  private mutating func patchBackward(
+    _ gradient: Gradient, _ saved: Saved, on context: ComputeContext
+  ) -> Gradient? {
     guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
-    guard wantsInputGradient else {
-      let product = RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input)
-      context.timed(.weightGradient, of: name) {
-        product.run(
-          gradient.tensor, images: product.images(x, for: gradient.tensor, on: context),
-          weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
-      }
-      return nil
-    }
     let (dy, filters) = (context.widened(gradient.tensor), output.channels)
     let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out, _ in
       context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
@@ -107,25 +122,8 @@ package struct Convolution: Layer {
         plane_words: 0,
         planes: 0, channels: UInt32(input.channels / groups), betas: nil),
       patchGroupStride: input.channels / groups, weights: weight.value.pointer,
-      weightGradient: weight.gradient.pointer, inputGradient: .init(pointer: dx.pointer)
+      weightGradient: weight.gradient.pointer, inputGradient: dx.pointer
     ).run(dy, on: context)
-    return gradient.passed(dx)
-  }
-
-  /// Both products in bfloat16.
-  private mutating func roundedBackward(
-    _ gradient: Gradient, _ saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
-  ) -> Gradient? {
-    let dy = context.rounded(gradient.tensor)
-    context.timed(.weightGradient, of: name) {
-      RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input).run(
-        dy, images: saved.images, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
-    }
-    guard wantsInputGradient else { return nil }
-    let dx = context.tensor(dy.images, input, saved.element)
-    context.timed(.inputGradient, of: name) {
-      products.inputGradient(dy, weights: weight.value.pointer, to: dx, on: context)
-    }
     return gradient.passed(dx)
   }
 

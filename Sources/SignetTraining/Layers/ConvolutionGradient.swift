@@ -21,12 +21,8 @@ struct ConvolutionGradient {
   var weights: UnsafePointer<Float>
   /// Receives `dW`, overwritten.
   var weightGradient: UnsafeMutablePointer<Float>
-  /// Receives the input's gradient, if wanted.
-  var inputGradient: InputGradient?
-
-  struct InputGradient {
-    var pointer: UnsafeMutablePointer<Float>
-  }
+  /// Receives the input's gradient.
+  var inputGradient: UnsafeMutablePointer<Float>
 
   private var channels: Int { inputChannels / groups }
   private var depth: Int { window.taps * channels }
@@ -56,13 +52,10 @@ struct ConvolutionGradient {
     return call
   }
 
-  private func unpatch(of group: Int, from patches: UnsafePointer<Float>) -> sk_unpatch? {
-    inputGradient.map {
-      sk_unpatch(
-        window: window.cValue, patches: patches, channels: UInt32(channels),
-        output: $0.pointer + group * channels,
-        pixel_stride: UInt32(inputChannels))
-    }
+  private func unpatch(of group: Int, from patches: UnsafePointer<Float>) -> sk_unpatch {
+    sk_unpatch(
+      window: window.cValue, patches: patches, channels: UInt32(channels),
+      output: inputGradient + group * channels, pixel_stride: UInt32(inputChannels))
   }
 
   /// Many rows: each lane takes every n-th chunk of images and sums its own `dW`.
@@ -93,13 +86,12 @@ struct ConvolutionGradient {
             CblasRowMajor, CblasTrans, CblasNoTrans, blasint(groupFilters), blasint(depth), blasint(rows), 1,
             gradient,
             blasint(filters), workspace, blasint(depth), chunk == lane ? 0 : 1, sum, blasint(depth))
-          if var target = unpatch(of: group, from: workspace) {
-            cblas_sgemm(
-              CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rows), blasint(depth), blasint(groupFilters),
-              1, gradient,
-              blasint(filters), groupWeights, blasint(depth), 0, workspace, blasint(depth))
-            kernels.unpatch(&target, first, last)
-          }
+          var target = unpatch(of: group, from: workspace)
+          cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasNoTrans, blasint(rows), blasint(depth), blasint(groupFilters),
+            1, gradient,
+            blasint(filters), groupWeights, blasint(depth), 0, workspace, blasint(depth))
+          kernels.unpatch(&target, first, last)
         }
       }
     }
@@ -137,7 +129,6 @@ struct ConvolutionGradient {
         blasint(filters), workspace.floats, blasint(depth), 0,
         weightGradient + (group * groupFilters + first) * depth, blasint(depth))
     }
-    guard inputGradient != nil else { return }
     let groupWeights = weights + group * groupFilters * depth
     let depthSlice = max(64, (depth + 7) / 8)
     context.crew.pool.run((depth + depthSlice - 1) / depthSlice) { slice, _ in
@@ -148,13 +139,12 @@ struct ConvolutionGradient {
         gradient,
         blasint(filters), groupWeights + first, blasint(depth), 0, workspace.floats + first, blasint(depth))
     }
-    if var target = unpatch(of: group, from: workspace.floats) {
-      withUnsafePointer(to: &target) { target in
-        context.crew.pool.runRanges(dy.images, grain: 1) { range, _ in
-          var own = target.pointee
-          own.patches = target.pointee.patches + range.lowerBound * window.outPixels * depth
-          kernels.unpatch(&own, range.lowerBound, range.upperBound)
-        }
+    var target = unpatch(of: group, from: workspace.floats)
+    withUnsafePointer(to: &target) { target in
+      context.crew.pool.runRanges(dy.images, grain: 1) { range, _ in
+        var own = target.pointee
+        own.patches = target.pointee.patches + range.lowerBound * window.outPixels * depth
+        kernels.unpatch(&own, range.lowerBound, range.upperBound)
       }
     }
   }

@@ -32,7 +32,7 @@ package struct GradientMaxima: Sendable {
     var call = sk_gradient_pack(
       kind: dy.element.kernel, precision: context.precision.kernel,
       dy: dy.raw + firstFilter * dy.element.bytes, stride: dy.channels, rows: dy.rows, filters: width, key: 0,
-      column_inverses: nil, words: filters.words, bytes: nil, row_scales: rowScales.floats, row_sums: nil)
+      column_inverses: nil, words: nil, bytes: nil, row_scales: rowScales.floats, row_sums: nil)
     context.gradients.pointee.maxima(
       &call, range.lowerBound, range.upperBound, filters.floats + chunk * width)
   }

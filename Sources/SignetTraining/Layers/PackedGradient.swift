@@ -62,7 +62,11 @@ struct PackedGradient {
       }
     }
     let (scales, partial) = (own.rowScales, own.filters)
-    defer { partial.keep() }
+    let chunkSums = context.memory.take(bytes: chunks * filters * 4)
+    defer {
+      partial.keep()
+      chunkSums.keep()
+    }
     call.bytes = UnsafeMutableRawPointer(values.raw).assumingMemoryBound(to: Int8.self)
     call.row_scales = scales.floats
     call.row_sums = UnsafeMutableRawPointer(sums.raw).assumingMemoryBound(to: Int32.self)
@@ -78,7 +82,7 @@ struct PackedGradient {
       columnScales[filter] = most / SK_GRADIENT_LIMIT
       if most.isFinite { inverses[filter] = SK_GRADIENT_LIMIT / most }
     }
-    let counts = UnsafeMutableRawPointer(partial.raw).assumingMemoryBound(to: Int32.self)
+    let counts = UnsafeMutableRawPointer(chunkSums.raw).assumingMemoryBound(to: Int32.self)
     call.column_inverses = UnsafePointer(inverses.pointer)
     withUnsafePointer(to: call) { call in
       context.chunks(of: rows) { chunk, range in

@@ -55,7 +55,7 @@ package struct MaxPool: Layer {
       }
     }
     withExtendedLifetime((saved, dy)) {}
-    return gradient.passed(dx, slopes: gradient.slopes).with(maxima)
+    return gradient.passed(dx, slopes: gradient.slopes).with(maxima: maxima)
   }
 
   package func compile(into compiler: inout ModelCompiler) throws {

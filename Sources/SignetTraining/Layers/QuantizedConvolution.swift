@@ -142,7 +142,7 @@ package struct QuantizedConvolution: Layer {
         window: window.cValue, reals: saved.levels.pointer, bits: nil,
         pixel_stride: UInt32(input.channels), plane_words: 0, planes: 0, channels: UInt32(own), betas: nil),
       patchGroupStride: own, weights: effective.pointer, weightGradient: weight.gradient.pointer,
-      inputGradient: .init(pointer: dx.pointer)
+      inputGradient: dx.pointer
     ).run(dy, on: context)
     withExtendedLifetime(effective) {}
     return gradient.passed(dx)

@@ -3,9 +3,9 @@
 import CSignetKernels
 import Signet
 
-/// The products of a convolution with real weights in a training step that rounds: operands in bfloat16, sums in fp32.
+/// The products of a convolution with real weights in a training step: operands in bfloat16 where it rounds, sums in fp32.
 ///
-/// - Forward: `y = W ⊛ x + b`.
+/// - Forward, where it rounds: `y = W ⊛ x + b`; else the engine's own kernel does it.
 /// - Backward: `dX = W ⊛ᵀ dY`, a convolution of `dY` by the turned weights; `dW` and `db` are ``RealWeightGradient``.
 /// - Shapes: weights `[filters, kh, kw, C/groups]`, `x` `[N, H, W, C]`, `y` `[N, H', W', filters]`.
 struct RealProducts {
@@ -36,14 +36,23 @@ struct RealProducts {
     return turned
   }
 
+  /// A dense layer as a convolution of one pixel: the turned weights would meet little but the border.
+  private var ofOnePixel: RealProducts? {
+    let covers = window.kernelHeight == window.inHeight && window.kernelWidth == window.inWidth
+    guard groups == 1, covers, window.taps > 1, window.outPixels == 1 else { return nil }
+    let input = FeatureShape(height: 1, width: 1, channels: window.taps * input.channels)
+    let pixel = Window(input: input, kernel: (1, 1), stride: (1, 1), padding: (0, 0), rounding: .down)
+    return pixel.map { RealProducts(window: $0, filters: filters, groups: 1, input: input) }
+  }
+
   private var channels: Int { input.channels / groups }
   private var own: Int { filters / groups }
 
-  /// The images that the products read, one for each group.
-  func images(_ x: Tensor, on context: ComputeContext) -> [PaddedImages] {
+  /// The images that the products read, rounded if `precision` is not fp32, one for each group.
+  func images(_ x: Tensor, _ precision: Precision, on context: ComputeContext) -> [PaddedImages] {
     (0..<groups).map {
       PaddedImages(
-        x, firstChannel: $0 * channels, channels: channels, window: window, precision: .bfloat16, on: context)
+        x, firstChannel: $0 * channels, channels: channels, window: window, precision: precision, on: context)
     }
   }
 
@@ -64,15 +73,20 @@ struct RealProducts {
     }
   }
 
-  /// `dX`, overwritten; ``hasInputGradient`` must hold.
+  /// `dX`, overwritten, by operands in `precision`; ``hasInputGradient`` must hold.
   func inputGradient(
-    _ dy: Tensor, weights: UnsafePointer<Float>, to dx: Tensor, on context: ComputeContext
+    _ dy: Tensor, weights: UnsafePointer<Float>, to dx: Tensor, _ precision: Precision,
+    on context: ComputeContext
   ) {
+    if let pixel = ofOnePixel, let row = dx.replaced(by: pixel.input) {
+      pixel.inputGradient(dy, weights: weights, to: row, precision, on: context)
+      return
+    }
     let turned = turned
     let depth = window.taps * channels
     for group in 0..<groups {
       let images = PaddedImages(
-        dy, firstChannel: group * own, channels: own, window: turned, precision: .bfloat16, on: context)
+        dy, firstChannel: group * own, channels: own, window: turned, precision: precision, on: context)
       Self.convolve(
         images, window: turned,
         weights: sk_convolution_weights(

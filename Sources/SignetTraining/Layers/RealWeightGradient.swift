@@ -15,12 +15,8 @@ struct RealWeightGradient {
 
   /// The images of `x` in the precision of its layer's gradient, one for each group.
   func images(_ x: Tensor, for dy: Tensor, on context: ComputeContext) -> [PaddedImages] {
-    let channels = input.channels / groups
-    return (0..<groups).map {
-      PaddedImages(
-        x, firstChannel: $0 * channels, channels: channels, window: window,
-        precision: dy.element == .float32 ? .float32 : .bfloat16, on: context)
-    }
+    RealProducts(window: window, filters: filters, groups: groups, input: input)
+      .images(x, dy.element == .float32 ? .float32 : .bfloat16, on: context)
   }
 
   /// Overwrites `[filters, taps, C/groups]` and `[filters]`; `images` holds one for each group.

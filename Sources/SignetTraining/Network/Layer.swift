@@ -19,7 +19,8 @@ package protocol Layer: Sendable {
 
   /// Writes the parameters' gradients; returns the input's, unless nobody wants it.
   ///
-  /// A gradient in bfloat16 is the layer's own: it may be overwritten.
+  /// A gradient in bfloat16 is the layer's own: it may be overwritten. Its maxima, if it has any, are of this very tensor; a
+  /// layer whose result is to have them passes on what it writes with ``Gradient/with(maxima:)``.
   mutating func backward(
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient?

@@ -39,6 +39,8 @@ package struct TrainingBenchmark {
   /// The same of bits: what binary layers' forward pass is compared with.
   package let binaryPeak: (oneThread: Double, allThreads: Double)
   package let warmUpSteps: Int
+  /// What the backward pass's products are made with, as ``ComputeContext/gradientKernels``.
+  package let gradientKernels: String
 
   /// Runs steps until the effort is enough; every second one with its parts timed.
   package init(_ configuration: RunConfiguration, crew: Crew, effort: BenchmarkEffort) throws {
@@ -50,9 +52,10 @@ package struct TrainingBenchmark {
     let clock = ContinuousClock()
     // Real operands are never in 8 bits.
     let precisions = precision == .int8 ? [precision, .bfloat16] : [precision]
-    let gradientKernels = precisions.map { context.gradients.pointee.product($0).peak }
+    gradientKernels = context.gradientKernels
+    let products = precisions.map { context.gradients.pointee.product($0).peak }
     let kernels =
-      gradientKernels.map { kernel in { kernel($0) } }
+      products.map { kernel in { kernel($0) } }
       + [MultiplyAdd.binary.peak(crew.kernels), MultiplyAdd.float.peak(crew.kernels)]
     func rates() -> [(oneThread: Double, allThreads: Double)] {
       kernels.map { MachinePeaks.rates(of: $0, on: crew) }
