@@ -32,11 +32,14 @@ class Configuration:
     @property
     def modes(self) -> tuple[str, ...]:
         """PyTorch's modes; where both sides compute with floats, those of the same precision."""
-        return tuple(MODES) if self.is_binary_step else FULL_PRECISION_MODES
+        return tuple(MODES) if self.is_binary_step or self.layer_alone else FULL_PRECISION_MODES
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        return PRECISIONS if self.is_binary_step else PRECISIONS[:1]
+        if self.is_binary_step:
+            return PRECISIONS
+        # A real layer's operands are never in 8 bits; a whole network of them is compared in fp32.
+        return PRECISIONS[:2] if self.layer_alone else PRECISIONS[:1]
 
     @property
     def is_binary_step(self) -> bool:

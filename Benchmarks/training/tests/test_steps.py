@@ -166,8 +166,9 @@ class Rounds(WithFolder):
 
     def test_a_layer_alone_has_nothing_to_check(self) -> None:
         rows = self.compare("nin-conv1", stubs.signet(self.folder), stubs.worker(self.folder))
-        self.assertEqual(list(rows), ["Signet fp32", "PyTorch fp32", "PyTorch fp32 compiled"])
-        self.assertEqual([row.problem + str(row.checks) for row in rows.values()], ["{}"] * 3)
+        own = ["Signet fp32", "Signet bf16"]
+        self.assertEqual(list(rows), own + [mode.label for mode in MODES.values()])
+        self.assertEqual([row.problem + str(row.checks) for row in rows.values()], ["{}"] * 6)
 
     def test_pytorch_alone_and_no_pytorch(self) -> None:
         alone = self.compare("nin-small-m1", None, stubs.worker(self.folder))

@@ -57,8 +57,9 @@ SK_INLINE void SK_NAME(gradient_maxima_of)(const sk_gradient_pack *p, sk_precisi
       const uint32_t count = full ? SK_LANES : SK_NAME(lanes_left)(p->filters, c);
       sk_i32 column = (sk_i32)SK_NAME(load_lanes)(column_maxima + c, count);
       SK_UNROLL for (size_t r = 0; r < 4; ++r) {
-        if (r >= rows) break;
-        const sk_f32 value = SK_NAME(load_gradient_lanes)(p->dy, kind, (row + r) * p->stride + c, count);
+        // Where there are fewer rows, the last one again.
+        const size_t at = row + (r < rows ? r : rows - 1);
+        const sk_f32 value = SK_NAME(load_gradient_lanes)(p->dy, kind, at * p->stride + c, count);
         const sk_i32 size = (sk_i32)((sk_u32)value & 0x7FFFFFFFu);
         column = __builtin_elementwise_max(size, column);
         largest[r] = __builtin_elementwise_max(size, largest[r]);
