@@ -112,26 +112,14 @@ package struct BinaryWeightConvolution: Layer {
     guard products.hasInputGradient || !wantsInputGradient else {
       return patchBackward(gradient, saved, on: context)
     }
-    let isRounded = !saved.images.isEmpty
-    let dy = isRounded ? context.rounded(gradient.tensor) : gradient.tensor
-    let product = RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input)
-    var images = saved.images
-    if !isRounded, let x = saved.x { images = product.images(x, for: dy, on: context) }
-    guard let precision = images.first?.precision else {
-      preconditionFailure("\(name): the input was not kept")
-    }
     let bias = context.memory.take(bytes: output.channels * 4)
     defer { bias.keep() }
-    context.timed(.weightGradient, of: name) {
-      product.run(dy, images: images, weights: weight.gradient.pointer, bias: bias.floats, on: context)
-    }
-    guard wantsInputGradient else { return nil }
-    let dx = context.tensor(dy.images, input, saved.element)
-    context.timed(.inputGradient, of: name) {
-      products.inputGradient(dy, weights: saved.weights.floats, to: dx, precision, on: context)
-    }
+    let dx = products.backward(
+      gradient.tensor, x: saved.x, images: saved.images, weights: saved.weights.floats,
+      weightGradient: weight.gradient.pointer, biasGradient: bias.floats,
+      inputElement: wantsInputGradient ? saved.element : nil, of: name, on: context)
     withExtendedLifetime(saved) {}
-    return gradient.passed(dx)
+    return dx.map { gradient.passed($0) }
   }
 
   /// Both products in fp32 by way of patches, for windows with strides.

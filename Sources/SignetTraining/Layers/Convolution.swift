@@ -84,24 +84,11 @@ package struct Convolution: Layer {
     guard products.hasInputGradient || !wantsInputGradient else {
       return patchBackward(gradient, saved, on: context)
     }
-    let isRounded = !saved.images.isEmpty
-    let dy = isRounded ? context.rounded(gradient.tensor) : gradient.tensor
-    let product = RealWeightGradient(window: window, filters: output.channels, groups: groups, input: input)
-    var images = saved.images
-    if !isRounded, let x = saved.x { images = product.images(x, for: dy, on: context) }
-    guard let precision = images.first?.precision else {
-      preconditionFailure("\(name): the input was not kept")
-    }
-    context.timed(.weightGradient, of: name) {
-      product.run(
-        dy, images: images, weights: weight.gradient.pointer, bias: bias.gradient.pointer, on: context)
-    }
-    guard wantsInputGradient else { return nil }
-    let dx = context.tensor(dy.images, input, saved.element)
-    context.timed(.inputGradient, of: name) {
-      products.inputGradient(dy, weights: weight.value.pointer, to: dx, precision, on: context)
-    }
-    return gradient.passed(dx)
+    let dx = products.backward(
+      gradient.tensor, x: saved.x, images: saved.images, weights: weight.value.pointer,
+      weightGradient: weight.gradient.pointer, biasGradient: bias.gradient.pointer,
+      inputElement: wantsInputGradient ? saved.element : nil, of: name, on: context)
+    return dx.map { gradient.passed($0) }
   }
 
   /// Both products in fp32 by way of patches, for windows with strides.

@@ -73,6 +73,31 @@ struct RealProducts {
     }
   }
 
+  /// Both gradients, from the images if forward made them, else from `x`; `dX` as `inputElement`, nil if nobody wants it.
+  func backward(
+    _ gradient: Tensor, x: Tensor?, images: [PaddedImages], weights: UnsafePointer<Float>,
+    weightGradient: UnsafeMutablePointer<Float>, biasGradient: UnsafeMutablePointer<Float>,
+    inputElement: Tensor.Element?, of layer: String, on context: ComputeContext
+  ) -> Tensor? {
+    let isRounded = !images.isEmpty
+    let dy = isRounded ? context.rounded(gradient) : gradient
+    let product = RealWeightGradient(window: window, filters: filters, groups: groups, input: input)
+    var images = images
+    if !isRounded, let x { images = product.images(x, for: dy, on: context) }
+    guard let precision = images.first?.precision else {
+      preconditionFailure("\(layer): the input was not kept")
+    }
+    context.timed(.weightGradient, of: layer) {
+      product.run(dy, images: images, weights: weightGradient, bias: biasGradient, on: context)
+    }
+    guard let inputElement else { return nil }
+    let dx = context.tensor(dy.images, input, inputElement)
+    context.timed(.inputGradient, of: layer) {
+      inputGradient(dy, weights: weights, to: dx, precision, on: context)
+    }
+    return dx
+  }
+
   /// `dX`, overwritten, by operands in `precision`; ``hasInputGradient`` must hold.
   func inputGradient(
     _ dy: Tensor, weights: UnsafePointer<Float>, to dx: Tensor, _ precision: Precision,
