@@ -4,7 +4,8 @@ import CBLAS
 import CSignetKernels
 import Signet
 
-/// The two products of a convolution's backward pass, as patch matrices times BLAS.
+/// The two products of a convolution's backward pass, as patch matrices times BLAS: where ``RealProducts`` has none, as for
+/// windows with strides.
 ///
 /// With patches `P [rows, taps·C]` of the input and `dY [rows, filters]`: `dW = dYᵀ P` and `dP = dY W`; `dX` gathers `dP`.
 /// Every sum has a fixed shape (chunks of whole images in fixed lanes, or fixed slices of filters), whatever the threads.
