@@ -3,10 +3,13 @@
 // bfloat16: the upper half of a float. Gradients may be kept in it.
 
 // Rounds to nearest, ties to even. Every NaN becomes the same one: rounding its bits might make a number of it.
-SK_INLINE sk_u32 SK_NAME(to_bfloat16)(sk_f32 value) {
+// In the upper half; what is in the lower one has no meaning.
+SK_INLINE sk_u32 SK_NAME(rounded_to_bfloat16)(sk_f32 value) {
   const sk_u32 bits = SK_SELECT(value == value, (sk_u32)value, (sk_u32)0x7FC00000u);
-  return (bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16;
+  return bits + 0x7FFFu + ((bits >> 16) & 1u);
 }
+
+SK_INLINE sk_u32 SK_NAME(to_bfloat16)(sk_f32 value) { return SK_NAME(rounded_to_bfloat16)(value) >> 16; }
 
 SK_INLINE uint16_t SK_NAME(bfloat16_of)(float value) {
   const uint32_t bits = value == value ? SK_NAME(bits_of)(value) : 0x7FC00000u;

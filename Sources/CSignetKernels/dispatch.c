@@ -57,6 +57,7 @@ static int has_avx512_amx(void) {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   if (!has_avx512() || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
   const unsigned needed = 1u << 22 | 1u << 24 | 1u << 25;  // AMX-BF16, AMX-TILE, AMX-INT8
+  if (!(ecx & 1u << 1)) return 0;  // AVX512-VBMI, which no such processor lacks
   if ((edx & needed) != needed || (saved_registers() & 0x60000) != 0x60000) return 0;
   const long request = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM
   return syscall(SYS_arch_prctl, request, tile_data) == 0;
@@ -164,7 +165,9 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
   const size_t weights = 4 * SK_GRADIENT_STEPS * widest * sizeof(void *) + sums;
   const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 16 + widest * vector) + widest * vector + 64;
-  const size_t products = panel + (weights > inputs ? weights : inputs);
+  // By tiles: values of 32 channels a word, as words of a pass may be anywhere in two.
+  const size_t values = SK_VALUE_PIXELS * ((channels + 31) / 32) * 64;
+  const size_t products = panel + (weights + values > inputs ? weights + values : inputs);
   // By lookup: tables of 4 or 5 filters, sums of pixels, sums between passes in blocks of up to 3 vectors, a row of
   // reals.
   const size_t vectors = (channels + 31) / 32, blocks = (vectors + 2) / 3;
@@ -175,10 +178,9 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t tables = (SK_LOOKUP_ROWS + SK_LOOKUP_COLUMNS) * SK_LOOKUP_GROUPS * vector;
   const size_t missed = SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4, rows = 5 * SK_LOOKUP_GROUPS * sizeof(void *);
   const size_t weight_lookups = tables + SK_LOOKUP_WEIGHT_SUM_BYTES + missed + rows;
-  // By tiles: rows of dY, kept sums, sums of 64 pixels.
-  const size_t columns = (channels + SK_LANES - 1) / SK_LANES;
-  const size_t copies = (filters / 32 + 4) * SK_GRADIENT_PIXELS * vector;
-  const size_t tile_inputs = copies + SK_GRADIENT_PIXELS * columns * vector + 64 * vector;
+  // By tiles: rows of dY with a scale, a sum and a bit each; sums of 32 positions by 2 columns, thrice.
+  const size_t strip = (taps * 17 > SK_STRIP_ROWS ? taps * 17 : SK_STRIP_ROWS) + taps + 31;
+  const size_t tile_inputs = strip * ((filters / 32 + 4) * vector + 9) + 3 * 64 * vector + 64;
   const size_t most = products > lookups ? products : lookups;
   const size_t others = weight_lookups > tile_inputs ? weight_lookups : tile_inputs;
   return most > others ? most : others;

@@ -5,10 +5,12 @@
 // An ISA gives SK_GRADIENT_VECTORS, and dot_bytes; one with bfloat16 instructions gives SK_DOT_PAIRS as well.
 
 #include "pack.h"
+#ifdef SK_TILES
+#include "tiles.h"
+#endif
 #include "masked.h"
 
 #ifdef SK_TILES
-#include "tiles.h"
 #include "pack_tiles.h"
 #define SK_HAS_TILES true
 #else

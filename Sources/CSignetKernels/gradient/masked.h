@@ -34,3 +34,20 @@ SK_INLINE void SK_NAME(store_masked_pixels)(const sk_input_gradient *g, size_t p
     }
   }
 }
+
+#ifdef SK_TILES
+// The same for two whole columns, the first an even one, as bfloat16: a store a pixel.
+SK_INLINE void SK_NAME(store_masked_pairs)(const sk_input_gradient *g, size_t pixel, size_t pixels, size_t column,
+                                           const sk_f32 *values) {
+  const SK_NAME(order_of_words) odd = {1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31,
+                         33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
+  const uint32_t *mask = g->mask + pixel * g->mask_words + column / 2;
+  uint16_t *to = (uint16_t *)g->dx + pixel * g->pixel_stride + column * SK_LANES;
+  for (; pixels > 0; --pixels, values += 2, mask += g->mask_words, to += g->pixel_stride) {
+    const __m512i low = (__m512i)SK_NAME(rounded_to_bfloat16)(values[0]);
+    const __m512i high = (__m512i)SK_NAME(rounded_to_bfloat16)(values[1]);
+    const __m512i both = _mm512_permutex2var_epi16(low, (__m512i)odd, high);
+    _mm512_storeu_si512(to, _mm512_maskz_mov_epi16(*mask, both));
+  }
+}
+#endif

@@ -14,6 +14,15 @@ typedef struct __attribute__((packed)) SK_NAME(tile_shapes) {
 
 #define SK_TILE_BYTES 1024
 
+typedef uint8_t SK_NAME(order_of_bytes) __attribute__((vector_size(64)));
+typedef uint16_t SK_NAME(order_of_words) __attribute__((vector_size(64)));
+
+// Pixels of an image's side with what windows read before and behind it.
+SK_INLINE int32_t SK_NAME(bordered)(int32_t in, int32_t pad, int32_t out, int32_t stride, int32_t kernel) {
+  const int32_t read = (out - 1) * stride + kernel, own = pad + in;
+  return own > read ? own : read;
+}
+
 SK_INLINE void SK_NAME(begin_tiles)(void) {
   static const SK_NAME(tile_shapes) shapes __attribute__((aligned(64))) = {
       .palette = 1, .row_bytes = {64, 64, 64, 64, 64, 64, 64, 64}, .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
@@ -24,7 +33,8 @@ SK_INLINE void SK_NAME(end_tiles)(void) { _tile_release(); }
 
 // Operands along the reduction, in blocks of 16 words.
 typedef struct SK_NAME(tile_operands) {
-  const char *left;    // a tile has 64 bytes a row
+  const char *left;
+  size_t left_row;     // bytes from one row to the next; 64 where there is but one tile of rows
   size_t left_step;    // bytes from one block to the next
   size_t left_tile;    // bytes from one tile of rows to the next
   const char *right;
@@ -71,35 +81,12 @@ SK_INLINE void SK_NAME(zero_sums)(void) {
         DOT(1, 4, 7);                                                                                 \
       }                                                                                               \
       if ((tiles) > 2) {                                                                              \
-        _tile_loadd(6, right + 2 * (o).right_tile, (o).right_row);                                    \
-        DOT(2, 4, 6);                                                                                 \
+        _tile_loadd(5, right + 2 * (o).right_tile, (o).right_row);                                    \
+        DOT(2, 4, 5);                                                                                 \
       }                                                                                               \
       if ((tiles) > 3) {                                                                              \
-        _tile_loadd(7, right + 3 * (o).right_tile, (o).right_row);                                    \
-        DOT(3, 4, 7);                                                                                 \
-      }                                                                                               \
-    }                                                                                                 \
-  } while (0)
-
-// Some tiles of rows by one tile of columns: the other way round.
-#define SK_ADD_TALL(DOT, tiles, o)                                                                    \
-  do {                                                                                                \
-    const char *left = (o).left, *right = (o).right;                                                  \
-    for (size_t block = 0; block < (o).blocks; ++block, left += (o).left_step, right += (o).right_step) { \
-      _tile_loadd(6, right, (o).right_row);                                                           \
-      _tile_loadd(4, left, 64);                                                                       \
-      DOT(0, 4, 6);                                                                                   \
-      if ((tiles) > 1) {                                                                              \
-        _tile_loadd(5, left + (o).left_tile, 64);                                                     \
-        DOT(1, 5, 6);                                                                                 \
-      }                                                                                               \
-      if ((tiles) > 2) {                                                                              \
-        _tile_loadd(4, left + 2 * (o).left_tile, 64);                                                 \
-        DOT(2, 4, 6);                                                                                 \
-      }                                                                                               \
-      if ((tiles) > 3) {                                                                              \
-        _tile_loadd(5, left + 3 * (o).left_tile, 64);                                                 \
-        DOT(3, 5, 6);                                                                                 \
+        _tile_loadd(6, right + 3 * (o).right_tile, (o).right_row);                                    \
+        DOT(3, 4, 6);                                                                                 \
       }                                                                                               \
     }                                                                                                 \
   } while (0)
@@ -126,14 +113,14 @@ SK_INLINE void SK_NAME(zero_sums)(void) {
     const char *left = (o).left, *right = (o).right;                                                  \
     for (size_t block = 0; block < (o).blocks; ++block, left += (o).left_step, right += (o).right_step) { \
       _tile_loadd(6, right, (o).right_row);                                                           \
-      _tile_loadd(4, left, 64);                                                                       \
+      _tile_loadd(4, left, (o).left_row);                                                             \
       DOT(0, 4, 6);                                                                                   \
       if ((wide) > 1) {                                                                               \
         _tile_loadd(7, right + (o).right_tile, (o).right_row);                                        \
         DOT(1, 4, 7);                                                                                 \
       }                                                                                               \
       if ((tall) > 1) {                                                                               \
-        _tile_loadd(5, left + (o).left_tile, 64);                                                     \
+        _tile_loadd(5, left + (o).left_tile, (o).left_row);                                           \
         DOT(2, 5, 6);                                                                                 \
         if ((wide) > 1) DOT(3, 5, 7);                                                                 \
       }                                                                                               \

@@ -40,7 +40,16 @@ static void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t begin
 
 #if SK_TILED
 #include "weight_tiles.h"
+#include "weight_values.h"
+
+// Columns are [half][tap], so that those that share a pass are few channels.
+SK_INLINE size_t SK_P(tap_of)(size_t column, size_t taps, size_t halves) { return (void)halves, column % taps; }
+SK_INLINE size_t SK_P(half_of)(size_t column, size_t taps, size_t halves) { return (void)halves, column / taps; }
 #else
+// Columns are [tap][half].
+SK_INLINE size_t SK_P(tap_of)(size_t column, size_t taps, size_t halves) { return (void)taps, column / halves; }
+SK_INLINE size_t SK_P(half_of)(size_t column, size_t taps, size_t halves) { return (void)taps, column % halves; }
+
 // Rows of sums that a task keeps, and how many before its own.
 SK_INLINE size_t SK_P(lead_rows)(size_t first_tile) { return (void)first_tile, 0; }
 SK_INLINE size_t SK_P(sum_rows)(size_t first_tile, size_t end_tile) {
@@ -72,7 +81,8 @@ static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int
   const size_t end = end_tile * SK_GRADIENT_ROWS < g->filters ? end_tile * SK_GRADIENT_ROWS : g->filters;
   for (size_t f = first_tile * SK_GRADIENT_ROWS; f < end; ++f, sums += width) {
     for (int v = 0; v < width; ++v) {
-      const size_t tap = (column + (size_t)v) / columns, c = (column + (size_t)v) % columns * SK_LANES;
+      const size_t tap = SK_P(tap_of)(column + (size_t)v, taps, columns);
+      const size_t c = SK_P(half_of)(column + (size_t)v, taps, columns) * SK_LANES;
       const uint32_t count = SK_NAME(lanes_left)(channels, c);
       float *to = g->dw + (f * taps + tap) * channels + c;
 #if SK_STEP == 4
@@ -98,15 +108,27 @@ typedef struct SK_P(weight_workspace) {
   size_t taps[SK_GRADIENT_VECTORS];  // whose rows they are, plus 1
   uint32_t *panel;        // of a block
   SK_SUM *sums;           // of all blocks that share a pass over the rows
+#if SK_TILED
+  int has_values;
+  SK_P(values) values;
+#endif
 } SK_P(weight_workspace);
 
 // The operands of a block of columns for rows [begin, begin + count), from bits.
 static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_table) *table, size_t column, int width,
                                  size_t begin, size_t count, SK_P(weight_workspace) *w) {
   const size_t columns = (g->channels + SK_LANES - 1) / SK_LANES;
+  const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
   const size_t steps = (count + SK_STEP - 1) / SK_STEP;
   for (int v = 0; v < width; ++v) {
-    const size_t tap = (column + (size_t)v) / columns, half = (column + (size_t)v) % columns;
+    const size_t tap = SK_P(tap_of)(column + (size_t)v, taps, columns);
+    const size_t half = SK_P(half_of)(column + (size_t)v, taps, columns);
+#if SK_TILED
+    if (w->has_values) {
+      SK_P(gather_values)(g, &w->values, tap, half, steps, (size_t)width * SK_LANES, w->panel + v * SK_LANES);
+      continue;
+    }
+#endif
     // The block before may have had the same tap.
     const size_t slot = tap % SK_GRADIENT_VECTORS;
     const void **rows = w->rows + slot * SK_GRADIENT_STEPS * SK_STEP;
@@ -159,6 +181,9 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
   w.panel = (uint32_t *)(w.rows + chunk * SK_GRADIENT_VECTORS);
   w.sums = (SK_SUM *)(w.panel + SK_GRADIENT_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
 #if SK_TILED
+  const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
+  w.values = (SK_P(values)){.rows = (const char **)w.rows, .at = (char *)(w.sums + most * sum_rows)};
+  w.has_values = SK_P(begin_values)(g, &w.values);
   SK_NAME(begin_tiles)();
 #endif
   for (size_t pass = first_column; pass < end_column;) {
@@ -175,6 +200,11 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
       const int full = SK_STEP == 4 && (pending + count) * 127 * 2 * (size_t)g->offset > INT32_MAX;
       pending = full ? count : pending + count;
       memset(w.taps, 0, sizeof w.taps);
+#if SK_TILED
+      if (w.has_values) {
+        SK_P(make_values)(g, &table, begin, count, pass / taps, (pass + columns - 1) / taps + 1, &w.values);
+      }
+#endif
       for (size_t b = 0; b < blocks; ++b) {
         const size_t from = columns * b / blocks, to = columns * (b + 1) / blocks;
         const int width = (int)(to - from);

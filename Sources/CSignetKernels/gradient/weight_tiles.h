@@ -23,6 +23,7 @@ SK_INLINE void SK_P(weight_tiles)(const sk_weight_gradient *g, int width, uint32
   for (int v = 0; v < width; v += 2) {
     const int columns = v + 1 < width ? 2 : 1;
     SK_NAME(tile_operands) o = {.left = (const char *)(g->dy + place),
+                                .left_row = 64,
                                 .left_step = SK_TILE_BYTES,
                                 .left_tile = blocks * SK_TILE_BYTES,
                                 .right = (const char *)panel + v * 64,

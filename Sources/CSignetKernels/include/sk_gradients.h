@@ -19,6 +19,8 @@
 #define SK_TILE_BLOCKS (SK_GRADIENT_STEPS / 16)
 /// Bytes of sums that a pass over the rows keeps for the weights' gradient: a part of the second-level cache.
 #define SK_GRADIENT_SUM_BYTES 393216
+/// Pixels, with a border, whose values a weight gradient by tiles has at hand at a time.
+#define SK_VALUE_PIXELS 1536
 /// The greatest magnitude of a gradient in bytes; below 127, so that rounding up never reaches 128.
 #define SK_GRADIENT_LIMIT 126.999f
 /// A row or filter whose greatest magnitude is below this counts as 0 in bytes: its inverse might be infinite.
@@ -27,6 +29,10 @@
 #define SK_GRADIENT_DEPTH 256
 /// Pixels of an input gradient that share a tap's expanded weights.
 #define SK_GRADIENT_PIXELS 192
+/// Rows of dY that an input gradient by tiles has at hand at a time.
+#define SK_STRIP_ROWS 512
+/// Bytes of expanded weights that such rows meet one after the other.
+#define SK_STRIP_PANEL_BYTES 262144
 /// Pixels whose sums are kept at a time where an input gradient looks sums up.
 #define SK_LOOKUP_PIXELS 192
 /// Rows that become tables at a time.

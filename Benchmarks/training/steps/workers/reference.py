@@ -22,9 +22,6 @@ from steps.modes import MODES
 from steps.workers import fashion
 from steps.workers.session import Session
 
-EVALUATED = 500
-"""Images at a time."""
-
 
 def train(options: dict[str, Any]) -> dict[str, Any]:
     """Top-1 of the test images after the last epoch."""
@@ -51,24 +48,13 @@ def train(options: dict[str, Any]) -> dict[str, Any]:
             done += 1
         print(f"epoch {epoch + 1}: loss {loss:.4f}", file=sys.stderr, flush=True)
     seconds = time.perf_counter() - started
-    return {"top1": top1(session, test), "loss": loss, "steps": done, "seconds": seconds}
+    found = session.top1(test.images, test.labels, precise=True)
+    return {"top1": found, "loss": loss, "steps": done, "seconds": seconds}
 
 
 def rate(initial: float, step: int, total: int) -> float:
     """Half a cosine from the initial rate to 0."""
     return initial * 0.5 * (1 + math.cos(math.pi * step / total))
-
-
-def top1(session: Session, part: fashion.Part) -> float:
-    """The share of images whose label has the largest logit, in float32, with running statistics."""
-    session.model.eval()
-    correct = 0
-    with torch.no_grad():
-        batches = zip(part.images.split(EVALUATED), part.labels.split(EVALUATED), strict=True)
-        for images, labels in batches:
-            correct += (session.model(images).argmax(1) == labels).sum().item()
-    session.model.train()
-    return correct / len(part.labels)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 `{"do": "open", "network", "planes", "mode", "batch", "threads", "layer_alone"}` makes a session; `check` with
 a `file` compares with a saved step; `run` with `seconds` times steps; `epoch` with a `folder` times a pass
-over Fashion-MNIST. An answer with the key `error` says what went wrong.
+over Fashion-MNIST and its evaluation. An answer with the key `error` says what went wrong.
 """
 
 from __future__ import annotations
@@ -73,14 +73,19 @@ class Service:
         return {"milliseconds": statistics.median(times), "runs": len(times), "peak_bytes": peak_bytes()}
 
     def _epoch(self, session: Session, folder: Path, held_out: int) -> dict[str, Any]:
-        """Seconds of one pass in a random order, all images in memory as tensors before the clock starts."""
-        training, _ = fashion.load(folder, held_out)
+        """Seconds of one pass in a random order, and of evaluating the test images and as many as are held out.
+
+        All images are in memory as tensors before the clock starts.
+        """
+        training, test = fashion.load(folder, held_out)
         batch = len(session.labels)
         started = time.perf_counter()
         order = torch.randperm(len(training.labels))
         steps = len(order) // batch
         for chosen in order[: steps * batch].view(steps, batch):
             session.step(training.images[chosen], training.labels[chosen])
+        session.top1(test.images, test.labels)
+        session.top1(training.images[:held_out], training.labels[:held_out])
         return {"seconds": time.perf_counter() - started, "images": steps * batch}
 
 

@@ -15,6 +15,8 @@ from steps.workers.network import Convolution, build, latent_weights
 
 LEARNING_RATE = 1e-4
 CLIP = 1.0
+EVALUATED = 500
+"""Images at a time."""
 OPTIMIZERS: dict[str, dict[str, bool]] = {"fused": {"fused": True}, "foreach": {"foreach": True}}
 
 
@@ -65,6 +67,20 @@ class Session:
             for weight in self.latent:
                 weight.clamp_(-CLIP, CLIP)
         return entropy
+
+    def top1(self, images: Tensor, labels: Tensor, precise: bool = False) -> float:
+        """The share of images whose label has the largest logit, with running statistics.
+
+        In the mode's precision, or in float32 if `precise`.
+        """
+        self.model.eval()
+        correct = 0
+        bf16 = self._mode.bf16 and not precise
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            for some, own in zip(images.split(EVALUATED), labels.split(EVALUATED), strict=True):
+                correct += (self.model(some).argmax(1) == own).sum().item()
+        self.model.train()
+        return correct / len(labels)
 
     def run(self) -> None:
         """What is timed."""
