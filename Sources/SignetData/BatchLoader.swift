@@ -21,6 +21,8 @@ package struct BatchLoader: Sendable {
   package let dropLast: Bool
   /// Random changes of the images; none when evaluating.
   package let augmentation: Augmentation
+  /// Which images of each batch are made; all if this process has no others beside it.
+  package let part: BatchPart
   private let table: [Float]
 
   /// Creates a loader after checking that the images are what the preprocessing describes.
@@ -28,7 +30,7 @@ package struct BatchLoader: Sendable {
   /// - Throws: ``DataError`` with code `.invalidArgument` or `.empty`.
   package init(
     images: LabelledImages, preprocessing: Preprocessing, batchSize: Int, seed: UInt64, shuffled: Bool,
-    dropLast: Bool, augmentation: Augmentation = Augmentation()
+    dropLast: Bool, augmentation: Augmentation = Augmentation(), part: BatchPart = .whole
   ) throws(DataError) {
     if images.count == 0 {
       throw DataError(.empty, "\(images.name) has no images to make batches of; choose a larger part of it")
@@ -71,6 +73,7 @@ package struct BatchLoader: Sendable {
     self.shuffled = shuffled
     self.dropLast = dropLast
     self.augmentation = augmentation
+    self.part = part
     table = preprocessing.table()
   }
 
@@ -101,7 +104,7 @@ package struct BatchLoader: Sendable {
   ///   - inputs: room for `batchSize` × ``inputCount`` numbers.
   ///   - labels: room for `batchSize` numbers.
   /// - Shapes: `inputs` is `[batch, height, width, channels]`, `labels` is `[batch]`.
-  /// - Returns: the images written.
+  /// - Returns: the images written, which are those of ``part``.
   package func fill(
     batch: Int, of order: [Int], epoch: Int, inputs: UnsafeMutablePointer<Float>,
     labels: UnsafeMutablePointer<Int32>
@@ -109,13 +112,13 @@ package struct BatchLoader: Sendable {
     precondition(
       batch >= 0 && batch < batches(of: order.count), "batch \(batch) of \(batches(of: order.count))")
     let start = batch * batchSize
-    let count = min(batchSize, order.count - start)
+    let own = part.range(in: min(batchSize, order.count - start))
     let size = inputCount
     let epochSeed = RandomStream.augmentation.seed(seed, epoch: epoch)
     images.pixels.withUnsafeBufferPointer { pixels in
       withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { changed in
-        for place in 0..<count {
-          let index = order[start + place]
+        for place in 0..<own.count {
+          let index = order[start + own.lowerBound + place]
           precondition(images.labels.indices.contains(index), "image \(index) of \(images.count)")
           let image = UnsafeBufferPointer(rebasing: pixels[index * size..<(index + 1) * size])
           let target = UnsafeMutableBufferPointer(start: inputs + place * size, count: size)
@@ -129,7 +132,7 @@ package struct BatchLoader: Sendable {
         }
       }
     }
-    return count
+    return own.count
   }
 
   private func augment(

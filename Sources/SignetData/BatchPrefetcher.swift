@@ -86,7 +86,8 @@ package final class BatchPrefetcher {
   private func unusedBuffer() -> BatchStorage {
     for index in buffers.indices where isKnownUniquelyReferenced(&buffers[index]) { return buffers[index] }
     let storage = BatchStorage(
-      capacity: min(loader.batchSize, loader.images.count), inputCount: loader.inputCount)
+      capacity: loader.part.capacity(in: min(loader.batchSize, loader.images.count)),
+      inputCount: loader.inputCount)
     buffers.append(storage)
     return storage
   }

@@ -17,8 +17,9 @@ package enum WorkerThread {
     init(_ run: @escaping @Sendable () -> Void) { self.run = run }
   }
 
-  /// Starts a detached thread; where the system has none left, nothing runs, which a pool makes up for.
-  package static func start(_ run: @escaping @Sendable () -> Void) {
+  /// Starts a detached thread; false where the system has none left: then nothing runs, which a pool makes up for.
+  @discardableResult
+  package static func start(_ run: @escaping @Sendable () -> Void) -> Bool {
     let body = Unmanaged.passRetained(Body(run))
     #if canImport(Darwin)
     var thread: pthread_t?
@@ -30,6 +31,7 @@ package enum WorkerThread {
     if status == 0 { pthread_detach(thread) }
     #endif
     if status != 0 { body.release() }
+    return status == 0
   }
 
   private static func enter(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {

@@ -12,6 +12,10 @@ package final class ComputeContext: Sendable {
   package let precision: Precision
   /// Times the parts of each step, for a benchmark.
   package let stopwatch: Stopwatch?
+  /// How each batch is cut into shards; nil where it is not.
+  package let group: ShardGroup?
+  /// The shard that this context computes; nil for whole batches.
+  let shard: Shard?
   /// Kernels of that backward pass; never changed.
   nonisolated(unsafe) let gradients: UnsafePointer<sk_gradients>
 
@@ -24,19 +28,27 @@ package final class ComputeContext: Sendable {
   /// A context of its own, or one that uses the memory of another.
   /// - Throws: ``EngineError`` if the crew's kernels can't train.
   package init(
-    crew: Crew, precision: Precision = .float32, stopwatch: Stopwatch? = nil,
-    sharing other: ComputeContext? = nil
+    crew: Crew, precision: Precision = .float32, stopwatch: Stopwatch? = nil, group: ShardGroup? = nil,
+    shard: Shard? = nil, sharing other: ComputeContext? = nil
   ) throws {
     self.crew = crew
     memory = other?.memory ?? MemoryPool()
     self.stopwatch = stopwatch
     self.precision = precision
+    self.group = group
+    self.shard = shard
     guard let gradients = sk_gradients_for(crew.kernels.isa) else {
       throw EngineError(.unsupportedISA, "this build has no training kernels for \(crew.table.isa)")
     }
     self.gradients = gradients
     // Our own threads call BLAS; it must not start more.
     openblas_set_num_threads(1)
+  }
+
+  /// A context for one shard of a batch, or for one that is for itself; it uses this one's memory.
+  func part(_ shard: Shard?) throws -> ComputeContext {
+    try ComputeContext(
+      crew: crew, precision: precision, stopwatch: stopwatch, shard: shard, sharing: self)
   }
 
   package func tensor(_ images: Int, _ shape: FeatureShape, _ element: Tensor.Element = .float32) -> Tensor {

@@ -16,6 +16,8 @@ package final class Stopwatch: Sendable {
     case weightGradient
     /// The product that gives the input's gradient, with the sums that are taken of it while it is in the cache.
     case inputGradient
+    /// Waiting for gradients of other shards and ranks after the last one of one's own.
+    case reduction
     case optimizer
   }
 

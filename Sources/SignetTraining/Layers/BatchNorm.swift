@@ -89,8 +89,14 @@ package struct Normalization: Sendable {
     defer { withExtendedLifetime((x, pivot)) {} }
     for channel in 0..<channels {
       let offset = sums[channel] / Double(rows)
-      let mean = Float(Double(pivot[channel]) + offset)
-      let variance = Float(max(0, sums[channels + channel] / Double(rows) - offset * offset))
+      let variance = sums[channels + channel] / Double(rows) - offset * offset
+      sums[channel] = Double(pivot[channel]) + offset
+      // Not max(0, …), which may hide what is no number.
+      sums[channels + channel] = variance < 0 ? 0 : variance
+    }
+    try context.joinMoments(sums)
+    for channel in 0..<channels {
+      let (mean, variance) = (Float(sums[channel]), Float(sums[channels + channel]))
       guard mean.isFinite, sums[channels + channel].isFinite else { throw NotFinite() }
       runningMean[channel] += Self.momentum * (mean - runningMean[channel])
       runningVariance[channel] += Self.momentum * (variance - runningVariance[channel])
@@ -124,19 +130,20 @@ package struct Normalization: Sendable {
     _ dz: Tensor, sums: PooledArray<Double>, x: Tensor, affine: Affine, gradient: Gradient,
     reusesGradient: Bool = false,
     on context: ComputeContext
-  ) -> Gradient {
+  ) throws -> Gradient {
     let (channels, rows) = (x.channels, x.rows)
     let kernels = context.crew.kernels
     let values = x.forKernels
+    let whole = try context.batchSums(sums, rows: rows)
     let both = context.array(2 * channels, of: Float.self)
     let (tilt, offset) = (both.slice(0, of: channels), both.slice(1, of: channels))
     for channel in 0..<channels {
       let inverse = Double(affine.inverseDeviation[channel])
-      let (sum, product) = (sums[channel], sums[channels + channel])
-      shift.gradient.pointer[channel] = Float(sum)
-      scale.gradient.pointer[channel] = Float(product * inverse)
-      tilt[channel] = Float(-Double(affine.scale[channel]) * inverse * inverse * product / Double(rows))
-      offset[channel] = Float(-Double(affine.scale[channel]) * sum / Double(rows))
+      shift.gradient.pointer[channel] = Float(sums[channel])
+      scale.gradient.pointer[channel] = Float(sums[channels + channel] * inverse)
+      let (sum, product) = (whole.sums[channel], whole.sums[channels + channel])
+      tilt[channel] = Float(-Double(affine.scale[channel]) * inverse * inverse * product / Double(whole.rows))
+      offset[channel] = Float(-Double(affine.scale[channel]) * sum / Double(whole.rows))
     }
     // A gradient of our own is overwritten where it lies.
     let dx =
@@ -210,7 +217,7 @@ package struct BatchNorm: Layer {
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient? {
     let sums = norm.gradientSums(gradient.tensor, x: saved.x, affine: saved.affine, on: context)
-    return norm.backward(
+    return try norm.backward(
       gradient.tensor, sums: sums, x: saved.x, affine: saved.affine, gradient: gradient, on: context)
   }
 

@@ -136,7 +136,7 @@ package struct BinaryConvolution: Layer {
     let kernels = context.crew.kernels
     let affine = try norm.affine(of: x, phase: phase, on: context)
     let values = x.forKernels
-    let levels = binarizer.levels(phase: phase) { betas in
+    let levels = try binarizer.levels(phase: phase) { betas in
       let sums = withUnsafePointer(to: values) { values in
         context.channelSums(rows: x.rows, channels: 1, kinds: 1) { range, out, _ in
           out[0] = kernels.residual_magnitude(
@@ -144,7 +144,8 @@ package struct BinaryConvolution: Layer {
             range.upperBound)
         }
       }
-      return Float(sums[0] / Double(x.count))
+      let whole = try context.batchSums(sums, rows: x.rows)
+      return Float(whole.sums[0] / Double(whole.rows * x.channels))
     }
     let codes = context.memory.take(bytes: x.rows * levels.weights.count * layout.words * 4)
     let mask = context.memory.take(bytes: x.rows * layout.words * 4)
@@ -225,7 +226,7 @@ package struct BinaryConvolution: Layer {
         inputs.inputGradient(rows, into: dz, worker: worker, on: context)
       }
     }
-    return norm.backward(
+    return try norm.backward(
       dz, sums: sums, x: saved.x, affine: saved.affine, gradient: gradient, reusesGradient: true, on: context)
   }
 
@@ -238,6 +239,8 @@ package struct BinaryConvolution: Layer {
     try norm.forEachStatistic(prefix: "norm.", body)
     if binarizer.measuresBetas { try body("running_betas", &binarizer.runningBetas) }
   }
+
+  package mutating func takeOwnRoom() { packed = nil }
 
   package func compile(into compiler: inout ModelCompiler) throws {
     let planes = binarizer.stretched(norm.running)

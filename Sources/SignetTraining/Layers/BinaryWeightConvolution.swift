@@ -143,6 +143,8 @@ package struct BinaryWeightConvolution: Layer {
     try body("weight", &weight)
   }
 
+  package mutating func takeOwnRoom() { real = nil }
+
   package func compile(into compiler: inout ModelCompiler) throws {
     compiler.binaryWeightConvolution(
       name, window: window, groups: groups, weight: weight, magnitudes: weights.magnitudes(of: weight))

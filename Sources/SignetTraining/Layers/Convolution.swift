@@ -119,6 +119,8 @@ package struct Convolution: Layer {
     try body("bias", &bias)
   }
 
+  package mutating func takeOwnRoom() { real = nil }
+
   package func compile(into compiler: inout ModelCompiler) throws {
     compiler.convolution(name, window: window, groups: groups, weight: weight, bias: bias.value.array)
   }

@@ -27,7 +27,7 @@ package struct QuantizedConvolution: Layer {
   package let limit: Int
 
   /// Room for the product; copies of a layer take turns in it.
-  private let real: RealConvolution
+  private var real: RealConvolution
 
   package struct Saved: Sendable {
     /// Grey levels above zero, `[N, H, W, C]`.
@@ -151,6 +151,11 @@ package struct QuantizedConvolution: Layer {
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {
     try body("weight", &weight)
     try body("bias", &bias)
+  }
+
+  package mutating func takeOwnRoom() {
+    real = RealConvolution(
+      window: window, filters: output.channels, groups: groups, inputChannels: input.channels)
   }
 
   package func compile(into compiler: inout ModelCompiler) throws {

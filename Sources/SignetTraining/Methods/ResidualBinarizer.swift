@@ -60,13 +60,13 @@ package struct ResidualBinarizer: Sendable {
   /// The levels of a batch; in training they are measured and enter the running means.
   ///
   /// `magnitude` gives the mean of |residual| after planes of the given β.
-  mutating func levels(phase: Phase, magnitude: (_ betas: [Float]) -> Float) -> Levels {
+  mutating func levels(phase: Phase, magnitude: (_ betas: [Float]) throws -> Float) rethrows -> Levels {
     guard measuresBetas else { return running }
     guard phase == .training else { return running }
-    var measured = [magnitude([])]
+    var measured = [try magnitude([])]
     var levels = Self.firstLevel(measured[0])
     while levels.weights.count < planes {
-      let beta = magnitude(levels.betas)
+      let beta = try magnitude(levels.betas)
       measured.append(beta)
       levels.weights.append(Self.rounded(beta, exponent: levels.exponent))
     }

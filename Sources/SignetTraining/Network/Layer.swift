@@ -30,6 +30,9 @@ package protocol Layer: Sendable {
   /// Visits what is averaged while training and used afterwards.
   mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows
 
+  /// Gives this copy of a layer room of its own, so that it may compute at the same time as the others.
+  mutating func takeOwnRoom()
+
   /// Adds what the layer amounts to in a compact model.
   func compile(into compiler: inout ModelCompiler) throws
 }
@@ -37,6 +40,7 @@ package protocol Layer: Sendable {
 extension Layer {
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {}
   package mutating func forEachStatistic(_ body: (String, inout [Float]) throws -> Void) rethrows {}
+  package mutating func takeOwnRoom() {}
 
   /// Forward with the saved value's type hidden.
   mutating func erasedForward(

@@ -17,7 +17,8 @@ package struct Parameter: Sendable {
   package let role: Role
   package let shape: [Int]
   package let value: AlignedBuffer<Float>
-  package let gradient: AlignedBuffer<Float>
+  /// Each shard of a batch has its own.
+  package internal(set) var gradient: AlignedBuffer<Float>
   /// Adam's running mean of the gradient.
   package let first: AlignedBuffer<Float>
   /// Adam's running mean of the squared gradient.

@@ -39,9 +39,12 @@ package struct Sequential: Sendable {
   }
 
   /// Fills in all gradients; returns that of the input if it is wanted.
+  ///
+  /// `layerEnded` learns which layer's are there.
   @discardableResult
   package mutating func backward(
-    _ gradient: Gradient, tape: consuming Tape, wantsInputGradient: Bool = false, on context: ComputeContext
+    _ gradient: Gradient, tape: consuming Tape, wantsInputGradient: Bool = false, on context: ComputeContext,
+    layerEnded: (Int) -> Void = { _ in }
   ) throws -> Gradient? {
     var dy = gradient
     for index in layers.indices.reversed() {
@@ -51,6 +54,7 @@ package struct Sequential: Sendable {
       let dx = try context.timed(.backward, of: name) {
         try layers[index].erasedBackward(dy, saved: saved, wantsInputGradient: wanted, on: context)
       }
+      layerEnded(index)
       guard let dx else { return nil }
       dy = dx
     }

@@ -20,12 +20,18 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   /// How training images are changed at random, as it was asked for, for instance `crop-flip`; nil, as in files from before there
   /// was a choice, is not at all.
   package var augmentation: String?
+  /// Parts that each batch is cut into, whose gradients are added; nil is one.
+  ///
+  /// The bits of a run depend on it, but not on how many ranks share them out.
+  package var shards: Int?
+  /// Whether BatchNorm and the β of binarizations are measured on the whole batch instead of each shard; nil is not.
+  package var syncBatchNorm: Bool?
 
   package init(
     data: String, network: NetworkDescription, method: Method, preprocessing: Preprocessing,
     classNames: [String],
     epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil,
-    augmentation: String? = nil
+    augmentation: String? = nil, shards: Int? = nil, syncBatchNorm: Bool? = nil
   ) {
     self.data = data
     self.network = network
@@ -38,6 +44,8 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.seed = seed
     self.precision = precision
     self.augmentation = augmentation
+    self.shards = shards
+    self.syncBatchNorm = syncBatchNorm
   }
 
   /// What new runs take: 8 bits where the method has bits, fp32 for what it is compared with.
@@ -61,8 +69,15 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     else { throw TrainingError(.badOption, "the preprocessing does not fit an image") }
     for (name, value, least) in [
       ("epochs", epochs, 0), ("batch size", batchSize, 1), ("validation images", validation, 0),
+      ("shards", shards ?? 1, 1),
     ] where !(least...Self.largestCount).contains(value) {
       throw TrainingError(.badOption, "\(value) is out of range for \(name)")
+    }
+    if let shards, shards > batchSize {
+      throw TrainingError(
+        .badOption,
+        "a batch of \(counted(batchSize, "image")) can't be cut into \(shards) shards; give a larger batch, or fewer shards or ranks"
+      )
     }
     _ = try method.validated()
     return self

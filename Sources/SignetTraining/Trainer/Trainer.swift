@@ -6,10 +6,13 @@ import Signet
 package struct TrainingBatch {
   package var inputs: UnsafeBufferPointer<Float>
   package var labels: [Int32]
+  /// Images of the step on all ranks; these are one rank's.
+  package var wholeCount: Int
 
-  package init(inputs: UnsafeBufferPointer<Float>, labels: [Int32]) {
+  package init(inputs: UnsafeBufferPointer<Float>, labels: [Int32], wholeCount: Int? = nil) {
     self.inputs = inputs
     self.labels = labels
+    self.wholeCount = wholeCount ?? labels.count
   }
 }
 
@@ -26,7 +29,7 @@ package struct StepResult: Sendable {
 
 /// A network in training with everything that its next step depends on.
 package struct Trainer: Sendable {
-  package let configuration: RunConfiguration
+  package private(set) var configuration: RunConfiguration
   package var network: Sequential
   package var adam = Adam()
   package var schedule: Schedule
@@ -36,6 +39,8 @@ package struct Trainer: Sendable {
   package private(set) var progress = EpochProgress()
   /// The step that the last checkpoint was saved at.
   package var savedStep = 0
+  /// Where a batch is cut into shards: the network of each.
+  private var shardNetworks: ShardNetworks?
 
   package var isFinished: Bool { epoch >= configuration.epochs }
 
@@ -66,7 +71,7 @@ package struct Trainer: Sendable {
     adam.step = step
   }
 
-  /// Forward, backward and update for one batch.
+  /// Forward, backward and update for one batch; with a context that has a group, for this rank's images of it.
   ///
   /// - Throws: ``TrainingError`` `.notFinite` that names the layer and the step.
   package mutating func train(_ batch: TrainingBatch, on context: ComputeContext) throws -> StepResult {
@@ -82,9 +87,26 @@ package struct Trainer: Sendable {
     if let label = batch.labels.first(where: { !(0..<classes).contains(Int($0)) }) {
       throw TrainingError(.badRun, "label \(label) is outside the \(classes) classes; check the data")
     }
+    let rate = schedule.rate(at: step)
+    let (loss, correct) = try gradients(of: batch, from: inputs, on: context)
+    let changes = try context.timed(.optimizer, of: "adam") {
+      try adam.update(
+        &network, learningRate: rate, regularizer: configuration.method.regularizer, on: context)
+    }
+    let result = StepResult(
+      step: step, loss: loss, learningRate: rate, signChanges: changes, images: batch.wholeCount,
+      correct: correct)
+    progress.add(result)
+    return result
+  }
+
+  /// Fills in the gradients.
+  private mutating func gradients(
+    of batch: TrainingBatch, from inputs: UnsafePointer<Float>, on context: ComputeContext
+  ) throws -> (loss: Double, correct: Int) {
+    if let group = context.group { return try shardedGradients(of: batch, in: group, on: context) }
     // The batch outlives the step.
     let x = Tensor(images: batch.labels.count, shape: network.input, memory: Memory(borrowing: inputs))
-    let rate = schedule.rate(at: step)
     func forward() throws -> (logits: Tensor, tape: Sequential.Tape) {
       do {
         return try network.forward(x, phase: .training, on: context)
@@ -97,15 +119,21 @@ package struct Trainer: Sendable {
     guard loss.isFinite else { throw notFinite(x, on: context) }
     var random = SplitMix64(seed: configuration.seed, stream: 0x2000 + UInt64(step))
     try network.backward(Gradient(gradient, key: random.next()), tape: consume tape, on: context)
-    let changes = try context.timed(.optimizer, of: "adam") {
-      try adam.update(
-        &network, learningRate: rate, regularizer: configuration.method.regularizer, on: context)
-    }
-    let result = StepResult(
-      step: step, loss: loss, learningRate: rate, signChanges: changes, images: batch.labels.count,
-      correct: correct)
-    progress.add(result)
-    return result
+    return (loss, correct)
+  }
+
+  /// The networks of this rank's shards.
+  mutating func networks(in group: ShardGroup) -> ShardNetworks {
+    if let shardNetworks, shardNetworks.belong(to: network, in: group) { return shardNetworks }
+    let networks = ShardNetworks(network, group: group)
+    shardNetworks = networks
+    return networks
+  }
+
+  /// Goes on with batches in so many shards.
+  package mutating func cut(into shards: Int) throws {
+    configuration.shards = shards
+    configuration = try configuration.validated()
   }
 
   /// Goes over to the next epoch after the last step of one, whose images had this mean loss.
@@ -115,8 +143,12 @@ package struct Trainer: Sendable {
     progress = EpochProgress()
   }
 
-  /// Finds the first layer whose results are not finite.
   private func notFinite(_ x: Tensor, on context: ComputeContext) -> TrainingError {
+    notFinite(Self.firstBadLayer(of: network, x, on: context) ?? "loss")
+  }
+
+  /// Finds the first layer whose results are not finite; nil if all are.
+  static func firstBadLayer(of network: Sequential, _ x: Tensor, on context: ComputeContext) -> String? {
     // A forward pass in training depends on parameters alone, not on what the failed one averaged.
     var network = network
     var finite = 0
@@ -125,8 +157,11 @@ package struct Trainer: Sendable {
       guard context.plain(output).values.allSatisfy(\.isFinite) else { throw NotFinite() }
       finite += 1
     }
-    let layer = finite < network.layers.count ? network.layers[finite].name : "loss"
-    return TrainingError(
+    return finite < network.layers.count ? network.layers[finite].name : nil
+  }
+
+  func notFinite(_ layer: String) -> TrainingError {
+    TrainingError(
       .notFinite,
       "layer “\(layer)” gave values that are not finite at step \(step + 1); lower the learning rate (now \(schedule.rate(at: step))); the last checkpoint is good\(savedStep == 0 ? ", but untrained: start a new run" : "")"
     )

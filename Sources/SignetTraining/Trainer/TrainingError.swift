@@ -9,6 +9,8 @@ package struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible
     package static let notFinite = Code(rawValue: "not_finite")
     package static let badCheckpoint = Code(rawValue: "bad_checkpoint")
     package static let badRun = Code(rawValue: "bad_run")
+    /// Another shard of the batch, or another rank, has failed, and tells why.
+    package static let elsewhere = Code(rawValue: "elsewhere")
   }
 
   package let code: Code
@@ -19,4 +21,6 @@ package struct TrainingError: Error, Hashable, Sendable, CustomStringConvertible
     self.code = code
     self.description = description
   }
+
+  static let elsewhere = TrainingError(.elsewhere, "another part of the batch failed; its error tells why")
 }

@@ -66,6 +66,7 @@ package struct TrainingRun {
     // A network that the engine refuses is found now, not after the first epoch.
     let bytes = try trainer.compactModel()
     _ = try CompactModel(bytes: bytes, path: "the untrained model")
+    try context.group?.checkAgreement(of: trainer, atStart: true)
     if trainer.step == 0 { try keep(bytes) }
     while !trainer.isFinished {
       if try runEpoch(on: context) == .stop { return }
@@ -81,6 +82,7 @@ package struct TrainingRun {
       rate = result.learningRate
       try observe(.step(result, epoch: trainer.epoch + 1))
       after = try afterStep(result)
+      if let group = context.group { after = try group.agreed(after) }
       // Nothing is saved between an epoch's last step and its figures.
       batch = try next()
       guard batch != nil else { break }
@@ -93,6 +95,7 @@ package struct TrainingRun {
     }
     let loss = progress.loss / Double(progress.images)
     trainer.endEpoch(loss: loss)
+    try context.group?.checkAgreement(of: trainer, atStart: false)
     let bytes = try trainer.compactModel()
     let validation = try validate(CompactModel(bytes: bytes, path: "the model in training"))
     try observe(
