@@ -14,6 +14,9 @@ let package = Package(
     .library(name: "Signet", targets: ["Signet"]),
     .executable(name: "signet", targets: ["SignetCLI"]),
   ],
+  traits: [
+    .trait(name: "MPI", description: "Data-parallel training over Open MPI: mpirun -n 4 signet train …")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -38,6 +41,14 @@ let package = Package(
       dependencies: ["Signet", "CSignetKernels", "CBLAS"],
       swiftSettings: strict),
 
+    // Gradients and statistics of several processes; empty without the trait MPI.
+    .target(
+      name: "SignetMPI",
+      dependencies: [
+        "SignetTraining", .target(name: "CMPI", condition: .when(traits: ["MPI"])),
+      ],
+      swiftSettings: strict),
+
     // MARK: 4 Reports: curves of a run for TensorBoard
     .target(
       name: "SignetTensorBoard",
@@ -53,6 +64,7 @@ let package = Package(
       name: "SignetCLI",
       dependencies: [
         "Signet", "SignetData", "SignetTraining", "SignetTensorBoard", "SignetStudy", "Yams",
+        .target(name: "SignetMPI", condition: .when(traits: ["MPI"])),
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
@@ -66,6 +78,8 @@ let package = Package(
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
+    .systemLibrary(
+      name: "CMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"]), .brew(["open-mpi"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // MARK: Tests

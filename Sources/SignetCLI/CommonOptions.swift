@@ -39,7 +39,9 @@ struct OutputFailure: Error, CustomStringConvertible {
 struct ThreadOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: "Threads; the result does not depend on their number. All cores if not given.")
+    help:
+      "Threads; the result does not depend on their number. All cores if not given, or this process's share of them under mpirun."
+  )
   var threads: Int?
 
   func validate() throws {
@@ -49,7 +51,7 @@ struct ThreadOptions: ParsableArguments {
   }
 
   func crew() throws -> Crew {
-    try Crew(table: .chosen(), threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+    try Crew(table: .chosen(), threads: threads ?? Launch.current.cores)
   }
 }
 

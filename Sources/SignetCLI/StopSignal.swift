@@ -4,6 +4,8 @@ import Foundation
 import Synchronization
 
 /// Ctrl-C and SIGTERM as a request that is looked at between two steps; a second one ends the process at once.
+///
+/// Among several processes SIGUSR1 as well, which `mpirun` passes on without a time limit.
 enum StopSignal {
   /// The work was asked to stop, and has: what is done is kept.
   struct Stopped: Error {}
@@ -19,8 +21,9 @@ enum StopSignal {
     sigemptyset(&signals)
     sigaddset(&signals, SIGINT)
     sigaddset(&signals, SIGTERM)
+    sigaddset(&signals, SIGUSR1)
     pthread_sigmask(SIG_UNBLOCK, &signals, nil)
-    for number in [SIGINT, SIGTERM] {
+    for number in [SIGINT, SIGTERM] + (Launch.current.isParallel ? [SIGUSR1] : []) {
       signal(number) { number in
         StopSignal.isRequested.store(true, ordering: .relaxed)
         signal(number, SIG_DFL)

@@ -39,6 +39,7 @@ struct StudyCommand: ParsableCommand {
   @OptionGroup var printing: OutputOptions
 
   func validate() throws {
+    try Launch.current.checkIsAlone("study")
     guard !output.isEmpty else {
       throw ValidationError(
         "--output is missing; name the study's folder, for instance --output studies/first")

@@ -7,7 +7,7 @@ import SignetTraining
 
 extension TrainCommand {
   /// A new run's configuration from the options, and its training images.
-  func fresh() throws -> (RunConfiguration, LabelledImages) {
+  func fresh(shards: Int) throws -> (RunConfiguration, LabelledImages) {
     let spec = try data.spec()
     let file = try NetworkFile(network ?? "", width: width.width)
     let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
@@ -18,7 +18,8 @@ extension TrainCommand {
       preprocessing: try Preprocessing(of: images, validation: validation, seed: seed, for: method),
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
       seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method),
-      augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description)
+      augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description,
+      shards: shards > 1 ? shards : nil, syncBatchNorm: sharding.syncBatchNorm ? true : nil)
     return (configuration, images)
   }
 
@@ -97,6 +98,8 @@ extension TrainCommand {
     try check("--batch-size", batchSize, stored.batchSize)
     try check("--validation", validation, stored.validation)
     try check("--seed", seed, stored.seed)
+    try check("--shards", sharding.shards, stored.shards ?? 1)
+    try check("--sync-batchnorm", sharding.syncBatchNorm ? true : nil, stored.syncBatchNorm ?? false)
     try check("--precision", precision?.rawValue, (stored.precision ?? .float32).rawValue)
   }
 }

@@ -11,7 +11,7 @@ struct TrainCommand: ParsableCommand {
     commandName: "train",
     abstract: "Train a network and keep a run: checkpoint, compact model, metrics, TensorBoard curves.",
     discussion:
-      "A new run needs --data, --network, --epochs and --output; to go on with one, --resume and --output are enough."
+      "A new run needs --data, --network, --epochs and --output; to go on with one, --resume and --output are enough. mpirun -n 4 signet train … shares each batch out among four processes, in a build with the trait MPI."
   )
 
   @OptionGroup var data: DataOptions
@@ -34,7 +34,7 @@ struct TrainCommand: ParsableCommand {
   var givenOutput: String?
   var output: String { givenOutput ?? "" }
 
-  @Option(parsing: .unconditional, help: "Images of a step; 64 if not given.")
+  @Option(parsing: .unconditional, help: "Images of a step, on all processes together; 64 if not given.")
   var batchSize: Int?
 
   @Option(parsing: .unconditional, help: "The initial learning rate; the method's own if not given.")
@@ -72,11 +72,13 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Go on where the run in --output stopped; options are the run's own.")
   var resume = false
 
+  @OptionGroup var sharding: ShardOptions
   @OptionGroup var checkpoints: CheckpointOptions
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var printing: OutputOptions
 
   func validate() throws {
+    try Launch.current.checkBuild()
     try checkNothingIsMissing()
     if let epochs, !(1...1_000_000).contains(epochs) {
       throw ValidationError("--epochs \(epochs): give a number from 1 to 1000000")
@@ -102,17 +104,40 @@ struct TrainCommand: ParsableCommand {
     let fileBytes: Int?
     let seconds: Double
     let secondsWaitingForData: Double
+    /// Where batches are cut into shards.
+    var ranks: Int?
+    var shards: Int?
+    /// How long training stood still for the numbers of other ranks.
+    var secondsWaitingForReductions: Double?
+    /// How long gradients were added and on their way, mostly while the backward pass went on.
+    var secondsReducing: Double?
   }
 
   func run() throws {
     StopSignal.catchOnce()
+    try Ranks.run(train)
+  }
+
+  private func train(on ranks: Ranks) throws {
     let folder = RunFolder(output)
     let crew = try threads.crew()
-    let stored = resume ? try folder.checkpoint(tell: Self.tell).trainer : nil
-    if stored == nil { try folder.checkIsFree() }
-    let (configuration, images) = try stored.map { try resumed($0.configuration) } ?? fresh()
+    var stored = resume ? try ranks.checkpoint(of: folder, tell: Self.tell).trainer : nil
+    if stored == nil, ranks.isFirst { try folder.checkIsFree() }
+    var (configuration, images) =
+      try stored.map { try resumed($0.configuration) }
+      ?? fresh(shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64))
+    if let started = stored?.configuration.shards ?? stored.map({ _ in 1 }), ranks.count > started {
+      try stored?.cut(into: ranks.count)
+      configuration.shards = ranks.count
+      if ranks.isFirst {
+        Self.tell(
+          "the run goes on in \(ranks.count) shards, of which it had \(started): its bits are not those of a run with \(started)"
+        )
+      }
+    }
+    let group = try ranks.group(configuration)
     let job = try TrainingJob(
-      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew)
+      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew, group: group)
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
     let clock = ContinuousClock()
@@ -121,22 +146,35 @@ struct TrainCommand: ParsableCommand {
     let trainer = try job.run(
       checkpoints: checkpoints.plan,
       started: {
+        guard ranks.isFirst else { return }
         print(
-          "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)"
+          "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(group.map { "; \($0)" } ?? "")"
         )
       },
       observe: { event in
-        progress.show(event)
+        if ranks.isFirst { progress.show(event) }
         if case .epoch(let result) = event { last = result }
       })
-    let result = Result(
+    guard ranks.isFirst else {
+      if !trainer.isFinished { throw ExitCode(130) }
+      return
+    }
+    var result = Result(
       output: output, epochs: trainer.epoch, steps: trainer.step, loss: last?.loss,
       validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
       seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: job.batches.waited.seconds)
+    if let group {
+      (result.ranks, result.shards) = (ranks.count, group.shards)
+      result.secondsWaitingForReductions = group.times.waited.seconds
+      result.secondsReducing = group.times.reduced.seconds
+    }
     try printing.print(result) {
       guard trainer.isFinished else { return }
+      let waited =
+        ranks.count > 1
+        ? ", of which \(String.fixed(group?.times.waited.seconds ?? 0, 1)) s waiting for other ranks" : ""
       print(
-        "\(output): \(counted(result.epochs, "epoch")), \(counted(result.steps, "step")), \(String.fixed(result.seconds, 1)) s"
+        "\(output): \(counted(result.epochs, "epoch")), \(counted(result.steps, "step")), \(String.fixed(result.seconds, 1)) s\(waited)"
       )
     }
     guard trainer.isFinished else {

@@ -15,6 +15,10 @@ struct TrainingJob {
   let batches: TrainingBatches
   private let isNew: Bool
   private let crew: Crew
+  /// How batches are cut into shards, on this rank and others; nil if they are not.
+  private let group: ShardGroup?
+  /// Whether this rank keeps the run; others only train.
+  private var writes: Bool { group?.collective.rank ?? 0 == 0 }
 
   var stepsPerEpoch: Int { batches.loader.batchesPerEpoch }
 
@@ -22,13 +26,15 @@ struct TrainingJob {
   ///
   /// `images` are the data's training part, from which the configuration's share is held out.
   init(
-    folder: RunFolder, configuration: RunConfiguration, images: LabelledImages, stored: Trainer?, crew: Crew
+    folder: RunFolder, configuration: RunConfiguration, images: LabelledImages, stored: Trainer?, crew: Crew,
+    group: ShardGroup? = nil
   ) throws {
     self.folder = folder
     self.configuration = configuration
     self.crew = crew
+    self.group = group
     (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
-    batches = try TrainingBatches(training, configuration)
+    batches = try TrainingBatches(training, configuration, group: group)
     isNew = stored == nil
     trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
     let (steps, partial) = (batches.loader.batchesPerEpoch, trainer.progress.steps)
@@ -48,22 +54,23 @@ struct TrainingJob {
     observe: @escaping (TrainingEvent) throws -> Void,
     shouldStop: @escaping () throws -> Bool = { StopSignal.isAsked }
   ) throws -> Trainer {
-    if isNew { try folder.create(configuration) }
-    let log = try RunLog(folder: folder, after: isNew ? nil : trainer.step)
+    if isNew, writes { try folder.create(configuration) }
+    let log = writes ? try RunLog(folder: folder, after: isNew ? nil : trainer.step) : nil
     started()
     let isDue = checkpoints.pace.clock()
     var run = TrainingRun(
       trainer: trainer, batches: batches.epoch,
-      validate: { [held, crew] model in
-        guard held.count > 0 else { return nil }
+      validate: { [held, crew, writes] model in
+        guard writes, held.count > 0 else { return nil }
         return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
       },
       save: { [folder] checkpoint, model in
+        guard let log else { return }
         try log.flush()
         try folder.save(checkpoint: checkpoint, model: model, keeping: checkpoints.kept)
       },
       observe: { event in
-        try log.write(event)
+        try log?.write(event)
         try observe(event)
       },
       afterStep: { step in try shouldStop() ? .stop : isDue(step.step) ? .save : .goOn })
@@ -71,15 +78,15 @@ struct TrainingJob {
       try run.run(on: context())
     } catch {
       // The steps up to the error tell what led to it; the error itself is what counts.
-      try? log.close()
+      try? log?.close()
       throw error
     }
-    try log.close()
+    try log?.close()
     return run.trainer
   }
 
   /// What the run computes with.
   func context() throws -> ComputeContext {
-    try ComputeContext(crew: crew, precision: configuration.precision ?? .float32)
+    try ComputeContext(crew: crew, precision: configuration.precision ?? .float32, group: group)
   }
 }
