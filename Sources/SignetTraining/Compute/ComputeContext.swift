@@ -41,8 +41,8 @@ package final class ComputeContext: Sendable {
       throw EngineError(.unsupportedISA, "this build has no training kernels for \(crew.table.isa)")
     }
     self.gradients = gradients
-    // Our own threads call BLAS; it must not start more.
-    openblas_set_num_threads(1)
+    // Our own threads call BLAS; it must not start more. Shards at work find it told already.
+    if other == nil { openblas_set_num_threads(1) }
   }
 
   /// A context for one shard of a batch, or for one that is for itself; it uses this one's memory.

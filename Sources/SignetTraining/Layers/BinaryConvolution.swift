@@ -114,13 +114,6 @@ package struct BinaryConvolution: Layer {
     return (y, saved)
   }
 
-  /// What accumulators in units of the levels are multiplied with, one a filter or one for all; nil for nothing.
-  package func factors(magnitudes: [Float]?) -> [Float]? {
-    guard binarizer.isUnipolar else { return magnitudes }
-    let step = binarizer.running.step
-    return (magnitudes ?? [1]).map { $0 * step }
-  }
-
   private func factors(
     magnitudes: PooledArray<Float>?, on context: ComputeContext
   ) -> PooledArray<Float>? {
@@ -241,13 +234,4 @@ package struct BinaryConvolution: Layer {
   }
 
   package mutating func takeOwnRoom() { packed = nil }
-
-  package func compile(into compiler: inout ModelCompiler) throws {
-    let planes = binarizer.stretched(norm.running)
-    compiler.affine("\(name).norm", scale: planes.scale, shift: planes.shift)
-    try compiler.binarize("\(name).input", levels: binarizer.running)
-    compiler.binaryConvolution(
-      name, window: window, filters: output.channels, groups: groups, weight: weight,
-      factors: factors(magnitudes: weights.magnitudes(of: weight)))
-  }
 }
