@@ -4,7 +4,8 @@
 ///
 /// Every rank makes the same calls in the same order. ``gather(_:counts:)`` and ``broadcast(_:)`` are one thread's, the two calls
 /// for gradients another's; both may be under way at a time. A call returns when this rank has what it asked for, and throws
-/// if another rank has failed.
+/// if another rank has failed. Memory that a call for gradients was given must stay where it is for good if the call throws: numbers may
+/// be on their way still.
 package protocol Collective: Sendable {
   /// This process among all, from 0.
   var rank: Int { get }

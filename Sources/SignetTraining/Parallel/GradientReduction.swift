@@ -8,7 +8,8 @@ import Synchronization
 ///
 /// Buckets follow the backward pass: the last layer's parameters come first. As soon as this rank's shards have all numbers of a
 /// bucket, it is on its way: each rank gets one part of it from every other (``Collective/exchange(_:counts:into:receivedCounts:)``), adds
-/// (``ShardTree``), and gives the sum to all (``Collective/complete(_:counts:)``), which moves twice a gradient's bytes whatever the ranks.
+/// (``ShardTree``), and gives the sum to all (``Collective/complete(_:counts:)``). That moves a gradient's bytes once for each branch of the
+/// tree that a rank's shards make up, mostly one, and once more, whatever the number of ranks.
 final class GradientReduction: Sendable {
   /// Numbers of one parameter.
   private struct Slice: Sendable {
@@ -121,20 +122,25 @@ final class GradientReduction: Sendable {
     }
   }
 
+  /// The error that the sums of this step ended with; nil while there is none.
+  var failure: (any Error)? { progress.withLock { $0.failure } }
+
   /// Waits until the network's gradients are the sums over all shards.
   func end() throws {
     let start = ContinuousClock.now
     underway.wait()
     if group.collective.ranks > 1 { group.addTime(waited: start.duration(to: .now)) }
-    if let failure = progress.withLock({ $0.failure }) { throw failure }
+    if let failure { throw failure }
   }
 
   private func reduce(_ bucket: Bucket) {
-    guard progress.withLock({ $0.failure == nil }) else { return }
+    guard failure == nil else { return }
     let start = ContinuousClock.now
     do {
       try sum(bucket)
     } catch {
+      // Numbers may be on their way still, out of this object's memory or into it: it is never given back.
+      _ = Unmanaged.passRetained(self)
       progress.withLock { $0.failure = error }
       group.fail()
     }
