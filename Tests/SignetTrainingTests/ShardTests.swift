@@ -210,37 +210,4 @@ import Testing
       }
     }
   }
-
-  /// Ranks that begin with different weights, and a wish to stop that only one has.
-  @Test func ranksMustAgree() throws {
-    func run(seeds: [UInt64], stopping: Int) -> [Result<Int, any Error>] {
-      ThreadRanks.run(2) { rank in
-        let group = try ShardGroup(shards: 2, synchronizesNorm: false, collective: rank)
-        let context = try ComputeContext(
-          crew: Crew(table: KernelTable.chosen(), threads: 1), group: group)
-        let inputs = AlignedBuffer(randomFloats(4 * DeterminismTests.input.count, seed: 3))
-        var training = TrainingRun(
-          trainer: try Trainer(
-            DeterminismTests.configuration(.tang, seed: seeds[rank.rank]), stepsPerEpoch: 6),
-          batches: { _, first in
-            var next = first
-            return {
-              next += 1
-              return next > 6
-                ? nil
-                : TrainingBatch(
-                  inputs: UnsafeBufferPointer(inputs.elements), labels: [0, 1, 2, 3], wholeCount: 8)
-            }
-          }, validate: { _ in nil }, save: { _, _ in }, observe: { _ in },
-          afterStep: { rank.rank == 1 && $0.step == stopping ? .stop : .goOn })
-        try training.run(on: context)
-        return training.trainer.step
-      }
-    }
-    #expect(try run(seeds: [7, 7], stopping: 4).map { try $0.get() } == [4, 4])
-    for outcome in run(seeds: [7, 8], stopping: 4) {
-      let error = #expect(throws: TrainingError.self) { try outcome.get() }
-      #expect(error?.description.contains("rank 1 starts from other") == true)
-    }
-  }
 }

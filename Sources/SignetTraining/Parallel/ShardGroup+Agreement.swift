@@ -11,34 +11,62 @@ import Foundation
 /// What ranks must agree on between two steps.
 extension ShardGroup {
   /// What all ranks do after a step: what the most urgent one wants.
+  ///
+  /// Any of them may stop the run. When to save is rank 0's wish alone, which writes: clocks of ranks differ, and each would ask anew for what
+  /// another has just had.
   func agreed(_ own: AfterStep) throws -> AfterStep {
     guard collective.ranks > 1 else { return own }
     let all: [AfterStep] = [.goOn, .save, .stop]
-    let wishes = try exchange([Double(all.firstIndex(of: own) ?? 0)])
+    let wish = own == .save && collective.rank > 0 ? .goOn : own
+    let wishes = try exchange([Double(all.firstIndex(of: wish) ?? 0)])
     return all[Int(wishes.reduce(0) { max($0, $1[0]) })]
   }
 
-  /// Compares configuration, progress and every parameter with rank 0's.
+  /// Compares what makes up a run and its bits with rank 0's.
   ///
+  /// These are version, instruction set and gradient kernels; and configuration, progress, every parameter with Adam's means of its
+  /// gradient, and running statistics.
   /// - Throws: ``TrainingError`` that names the first rank with others.
-  func checkAgreement(of trainer: Trainer, atStart: Bool) throws {
+  func checkAgreement(of trainer: Trainer, on context: ComputeContext, atStart: Bool) throws {
     guard collective.ranks > 1 else { return }
+    let all = try exchange((digestOfBuild(context) + digest(of: trainer)).map(Double.init))
+    func other(in part: Range<Int>) -> Int? { all.indices.first { all[$0][part] != all[0][part] } }
+    if let rank = other(in: 0..<32) {
+      throw TrainingError(
+        .badRun,
+        "rank \(rank) has another version of signet, or computes with other kernels, than rank 0; give all ranks one build and machines of one kind, or one SIGNET_ISA"
+      )
+    }
+    guard let rank = other(in: 32..<64) else { return }
+    throw TrainingError(
+      .badRun,
+      atStart
+        ? "rank \(rank) starts from other options, data or weights than rank 0; give all ranks the same command, files and build"
+        : "the weights of rank \(rank), or Adam's means of their gradients, are no longer those of rank 0; train on machines of one kind"
+    )
+  }
+
+  private func digestOfBuild(_ context: ComputeContext) -> [UInt8] {
+    var digest = SHA256()
+    let text = "\(build) \(context.crew.table.isa.rawValue) \(context.gradientKernels)"
+    Array(text.utf8).withUnsafeBytes { digest.update($0) }
+    return digest.finalize()
+  }
+
+  private func digest(of trainer: Trainer) throws -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     var digest = SHA256()
     let settings = Array(try encoder.encode(trainer.configuration)) + Array("\(trainer.step)".utf8)
     settings.withUnsafeBytes { digest.update($0) }
     var network = trainer.network
-    network.forEachParameter { _, parameter in digest.update(UnsafeRawBufferPointer(parameter.value.elements))
+    network.forEachParameter { _, parameter in
+      for values in [parameter.value, parameter.first, parameter.second] {
+        digest.update(UnsafeRawBufferPointer(values.elements))
+      }
     }
     network.forEachStatistic { _, values in values.withUnsafeBytes { digest.update($0) } }
-    let all = try exchange(digest.finalize().map(Double.init))
-    guard let rank = all.indices.first(where: { all[$0] != all[0] }) else { return }
-    throw TrainingError(
-      .badRun,
-      atStart
-        ? "rank \(rank) starts from other options, data or weights than rank 0; give all ranks the same command, files and build"
-        : "the weights of rank \(rank) are no longer those of rank 0; train on machines of one kind")
+    return digest.finalize()
   }
 
   /// The numbers of all ranks.

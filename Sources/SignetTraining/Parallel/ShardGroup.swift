@@ -9,6 +9,9 @@ import Synchronization
 /// A batch of N images is cut into S shards, shard k the images `N·k/S..<N·(k+1)/S`; each rank has some that follow each other.
 /// A shard is computed as a batch of its own, so what it gives does not depend on who computes it, and what all of them give
 /// is added in an order that S alone decides: the number of ranks changes no bit.
+///
+/// An error of one shard, or of the gradients' sums, is the end of the group: who waits in it throws, and so does every later call. To train
+/// on after an error takes a new group, from a checkpoint: ranks may have parted at any point of the step.
 package final class ShardGroup: Sendable, CustomStringConvertible {
   package let collective: any Collective
   /// Shards of a batch, on all ranks.
@@ -17,6 +20,8 @@ package final class ShardGroup: Sendable, CustomStringConvertible {
   package let synchronizesNorm: Bool
   /// Numbers of the gradients that go on their way together: 4 MB of them.
   let bucketSize: Int
+  /// What else must be alike on all ranks, such as the program's version.
+  let build: String
   /// The shards of this rank.
   package let own: Range<Int>
   private let state: Mutex<State>
@@ -35,7 +40,8 @@ package final class ShardGroup: Sendable, CustomStringConvertible {
 
   /// - Throws: ``TrainingError`` if there are fewer shards than ranks.
   package init(
-    shards: Int, synchronizesNorm: Bool, collective: any Collective = SingleRank(), bucketSize: Int = 1 << 20
+    shards: Int, synchronizesNorm: Bool, collective: any Collective = SingleRank(), bucketSize: Int = 1 << 20,
+    build: String = ""
   ) throws {
     guard shards >= collective.ranks else {
       throw TrainingError(
@@ -45,6 +51,7 @@ package final class ShardGroup: Sendable, CustomStringConvertible {
     self.synchronizesNorm = synchronizesNorm
     self.collective = collective
     self.bucketSize = max(1, bucketSize)
+    self.build = build
     own = Self.own(of: collective.rank, ranks: collective.ranks, shards: shards)
     state = Mutex(State(values: Array(repeating: [], count: own.count)))
   }
@@ -122,7 +129,7 @@ package final class ShardGroup: Sendable, CustomStringConvertible {
     return (0..<shards).map { Array(all[$0 * width..<($0 + 1) * width]) }
   }
 
-  /// Lets all that wait for a shard that will not come go on, with an error.
+  /// Lets all that wait for a shard that will not come go on, with an error; so does every later call.
   func fail() {
     let waiting = state.withLock { state in
       defer { state.waiting = [] }

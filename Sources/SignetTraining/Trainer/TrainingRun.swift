@@ -38,6 +38,8 @@ package struct TrainingRun {
   /// Gives the batches of an epoch from batch `first` on, one a call; nil at the end.
   package var batches: (_ epoch: Int, _ first: Int) throws -> () throws -> TrainingBatch?
   /// Evaluates a compact model on held-out images; nil if there are none.
+  ///
+  /// The epoch's steps were observed before.
   package var validate: (CompactModel) throws -> Evaluation?
   /// Keeps a checkpoint and the compact model that belongs to it.
   package var save: (_ checkpoint: Checkpoint, _ model: [UInt8]) throws -> Void
@@ -66,7 +68,7 @@ package struct TrainingRun {
     // A network that the engine refuses is found now, not after the first epoch.
     let bytes = try trainer.compactModel()
     _ = try CompactModel(bytes: bytes, path: "the untrained model")
-    try context.group?.checkAgreement(of: trainer, atStart: true)
+    try context.group?.checkAgreement(of: trainer, on: context, atStart: true)
     if trainer.step == 0 { try keep(bytes) }
     while !trainer.isFinished {
       if try runEpoch(on: context) == .stop { return }
@@ -95,7 +97,7 @@ package struct TrainingRun {
     }
     let loss = progress.loss / Double(progress.images)
     trainer.endEpoch(loss: loss)
-    try context.group?.checkAgreement(of: trainer, atStart: false)
+    try context.group?.checkAgreement(of: trainer, on: context, atStart: false)
     let bytes = try trainer.compactModel()
     let validation = try validate(CompactModel(bytes: bytes, path: "the model in training"))
     try observe(
