@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import Foundation
+import Signet
+import SignetTraining
 
 /// What `mpirun` or another starter of several processes says in the environment.
 struct Launch {
@@ -9,7 +11,7 @@ struct Launch {
   let ranks: Int
   /// Those of them on this machine.
   let localRanks: Int
-  /// Whether it was such a starter.
+  /// Whether it was a starter that MPI knows how to connect.
   let isParallel: Bool
 
   static let current = Launch(environment: ProcessInfo.processInfo.environment)
@@ -20,26 +22,44 @@ struct Launch {
     }
     let ranks = number("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
     isParallel = ranks != nil
-    self.ranks = ranks ?? 1
+    // Slurm's own starter has tasks in a batch job as well, but gives numbers for PMIx only to those that it starts.
+    let tasks = environment["PMIX_RANK"].flatMap { _ in number("SLURM_STEP_NUM_TASKS", "SLURM_NTASKS") }
+    self.ranks = ranks ?? tasks ?? 1
     localRanks = min(self.ranks, number("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS") ?? 1)
   }
 
-  /// Cores for this process: the machine's, shared out among its ranks unless each was bound to its own.
+  /// Cores for this process: those that it may use, but no more than its share of those that its launcher may.
+  ///
+  /// Ranks that the launcher bound to cores of their own keep them; those that it left alone, or bound to the same socket, share. What a
+  /// container, a batch system or `taskset` took from the launcher counts for neither.
   var cores: Int {
-    let process = ProcessInfo.processInfo
-    let isBound = process.activeProcessorCount < process.processorCount
-    return isBound ? process.activeProcessorCount : max(1, process.activeProcessorCount / localRanks)
+    let own = ProcessInfo.processInfo.activeProcessorCount
+    guard localRanks > 1 else { return own }
+    return max(1, min(own, (Launcher.cores ?? own) / localRanks))
   }
 
-  /// Refuses several processes where the build can't connect them.
-  func checkBuild() throws {
-    #if !MPI
-    if ranks > 1 {
+  /// Refuses several processes that can't be connected.
+  func check() throws {
+    guard ranks > 1 else { return }
+    guard isParallel else {
       throw ValidationError(
-        "\(ranks) processes were started together, but this build has no MPI; build with `swift build -c release --product signet --traits MPI`"
+        "\(ranks) processes were started together by srun, which signet train does not know; start them with mpirun -n \(ranks)"
       )
     }
+    #if !MPI
+    throw ValidationError(
+      "\(ranks) processes were started together, but this build has no MPI; build with `swift build -c release --product signet --traits MPI`"
+    )
     #endif
+  }
+
+  /// Refuses processes of which MPI knows another number: each would train for itself, into the same folder.
+  func check(against connected: Int) throws {
+    guard connected != ranks else { return }
+    throw TrainingError(
+      .badRun,
+      "\(counted(ranks, "process", plural: "processes")) were started together, but MPI has connected \(connected); use the mpirun of the Open MPI that signet was built with"
+    )
   }
 
   /// Refuses several processes for a command that is one's work.

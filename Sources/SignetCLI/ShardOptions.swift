@@ -21,6 +21,10 @@ struct ShardOptions: ParsableArguments {
     if let shards, !(1...65536).contains(shards) {
       throw ValidationError("--shards \(shards): give a number from 1 to 65536")
     }
+  }
+
+  /// Refuses fewer shards than processes; in a command's `validate()`, once it is known that these can be connected.
+  func checkSuffice() throws {
     if let shards, shards < Launch.current.ranks {
       throw ValidationError(
         "--shards \(shards): each of the \(Launch.current.ranks) processes needs one; give \(Launch.current.ranks) or more"
@@ -40,7 +44,8 @@ extension Ranks {
     let shards = configuration.shards ?? 1
     guard shards > 1 || count > 1 else { return nil }
     return try ShardGroup(
-      shards: shards, synchronizesNorm: configuration.syncBatchNorm ?? false, collective: collective)
+      shards: shards, synchronizesNorm: configuration.syncBatchNorm ?? false, collective: collective,
+      build: SignetCommand.configuration.version)
   }
 
   /// The checkpoint of a run that is to be resumed: the first rank reads it, and sends it to the others.

@@ -78,7 +78,8 @@ struct TrainCommand: ParsableCommand {
   @OptionGroup var printing: OutputOptions
 
   func validate() throws {
-    try Launch.current.checkBuild()
+    try Launch.current.check()
+    try sharding.checkSuffice()
     try checkNothingIsMissing()
     if let epochs, !(1...1_000_000).contains(epochs) {
       throw ValidationError("--epochs \(epochs): give a number from 1 to 1000000")

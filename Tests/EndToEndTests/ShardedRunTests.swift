@@ -63,10 +63,46 @@ struct ShardedRunTests {
       Self.arguments("run"), in: folder, status: 64,
       says: ["2 processes", "this build has no MPI", "--traits MPI", "Usage: signet train"],
       environment: [variable: "2"])
+    // What can't be mended by other options comes first.
+    try expectFailure(
+      Self.arguments("run", "--shards", "1"), in: folder, status: 64, says: ["this build has no MPI"],
+      environment: [variable: "2"])
     let alone = try SignetProcess.run(Self.arguments("run"), in: folder, environment: [variable: "1"])
     #expect(alone.status == 0, "\(alone.errors)")
   }
   #endif
+
+  /// Slurm's `srun` without `mpirun`: each process would train for itself.
+  @Test(arguments: ["SLURM_NTASKS", "SLURM_STEP_NUM_TASKS"])
+  func processesOfSlurmAreRefused(variable: String) throws {
+    let folder = try Workspace.newFolderWithData()
+    try expectFailure(
+      Self.arguments("run"), in: folder, status: 64, says: ["3 processes", "srun", "mpirun -n 3"],
+      environment: [variable: "3", "PMIX_RANK": "0"])
+    // A script of a batch job, and a task alone.
+    for (name, environment) in [
+      ("script", [variable: "3"]), ("task", [variable: "1", "PMIX_RANK": "0"]),
+    ] {
+      let outcome = try SignetProcess.run(Self.arguments(name), in: folder, environment: environment)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+    }
+  }
+
+  /// Oracle: this process's cores, which all ranks share; a script between launcher and rank changes nothing.
+  @Test(arguments: [1, 2, 1_000_000], [nil, "\"$@\"; exit $?"])
+  func ranksShareTheCores(ranks: Int, script: String?) throws {
+    let folder = try Workspace.newFolderWithData()
+    let variables = ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_SIZE"].map { ($0, "\(ranks)") }
+    let result = try SignetProcess.run(
+      [
+        "benchmark", "--training", "--network", "net.yaml", "--input", "12x12x1", "--classes", "5", "--runs",
+        "1", "--batch", "3", "--json",
+      ], in: folder,
+      environment: Dictionary(uniqueKeysWithValues: variables + [("OMPI_COMM_WORLD_RANK", "0")]),
+      script: script
+    ).json()
+    #expect(result["threads"] as? Int == max(1, ProcessInfo.processInfo.activeProcessorCount / ranks))
+  }
 
   @Test func aStudyIsOneProcess() throws {
     let folder = try Workspace.newFolderWithData()
