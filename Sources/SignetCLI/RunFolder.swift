@@ -44,10 +44,15 @@ struct RunFolder {
   func create(_ configuration: RunConfiguration) throws {
     try checkIsFree()
     try Self.makeFolder(path)
+    try write(configuration)
+  }
+
+  /// Writes what is needed to repeat the run; `note` is what it has not had from its beginning.
+  func write(_ configuration: RunConfiguration, note: String? = nil) throws {
     let text = try ConfigurationText.yaml(configuration)
-    try write(
-      Array("# A run of signet train; `signet train --resume --output DIR` goes on with it.\n\(text)".utf8),
-      to: configurationPath)
+    let notes = note.map { "# \($0)\n" } ?? ""
+    let head = "# A run of signet train; `signet train --resume --output DIR` goes on with it.\n"
+    try write(Array("\(head)\(notes)\(text)".utf8), to: configurationPath)
   }
 
   /// Makes a folder with those above it, if it is not there.

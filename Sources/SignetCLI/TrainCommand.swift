@@ -127,9 +127,11 @@ struct TrainCommand: ParsableCommand {
     var (configuration, images) =
       try stored.map { try resumed($0.configuration) }
       ?? fresh(shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64))
+    var shardsBefore: Int?
     if let started = stored?.configuration.shards ?? stored.map({ _ in 1 }), ranks.count > started {
       try stored?.cut(into: ranks.count)
       configuration.shards = ranks.count
+      shardsBefore = started
       if ranks.isFirst {
         Self.tell(
           "the run goes on in \(ranks.count) shards, of which it had \(started): its bits are not those of a run with \(started)"
@@ -138,7 +140,8 @@ struct TrainCommand: ParsableCommand {
     }
     let group = try ranks.group(configuration)
     let job = try TrainingJob(
-      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew, group: group)
+      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew, group: group,
+      shardsBefore: shardsBefore)
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
     let clock = ContinuousClock()

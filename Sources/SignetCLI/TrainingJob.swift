@@ -17,6 +17,8 @@ struct TrainingJob {
   private let crew: Crew
   /// How batches are cut into shards, on this rank and others; nil if they are not.
   private let group: ShardGroup?
+  /// The shards that the run had so far, if it goes on with others.
+  private let shardsBefore: Int?
   /// Whether this rank keeps the run; others only train.
   private var writes: Bool { group?.collective.rank ?? 0 == 0 }
 
@@ -27,14 +29,23 @@ struct TrainingJob {
   /// `images` are the data's training part, from which the configuration's share is held out.
   init(
     folder: RunFolder, configuration: RunConfiguration, images: LabelledImages, stored: Trainer?, crew: Crew,
-    group: ShardGroup? = nil
+    group: ShardGroup? = nil, shardsBefore: Int? = nil
   ) throws {
     self.folder = folder
     self.configuration = configuration
     self.crew = crew
     self.group = group
+    self.shardsBefore = shardsBefore
     (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
     batches = try TrainingBatches(training, configuration, group: group)
+    // Of data that make up one batch that is not full, all are its images.
+    let (step, shards) = (min(configuration.batchSize, training.count), configuration.shards ?? 1)
+    guard step >= shards else {
+      throw TrainingError(
+        .badRun,
+        "\(counted(step, "image")) to train on can't be cut into \(shards) shards; give more data, or fewer shards or ranks"
+      )
+    }
     isNew = stored == nil
     trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
     let (steps, partial) = (batches.loader.batchesPerEpoch, trainer.progress.steps)
@@ -58,16 +69,24 @@ struct TrainingJob {
     let log = writes ? try RunLog(folder: folder, after: isNew ? nil : trainer.step) : nil
     started()
     let isDue = checkpoints.pace.clock()
+    var note = shardsBefore.map { shards in
+      "Until step \(trainer.step) each of its batches was \(counted(shards, "shard")): it can't be repeated in one go."
+    }
     var run = TrainingRun(
       trainer: trainer, batches: batches.epoch,
-      validate: { [held, crew, writes] model in
-        guard writes, held.count > 0 else { return nil }
+      validate: { [held, crew] model in
+        guard let log, held.count > 0 else { return nil }
+        // It may take long, and another rank fail or this process be killed meanwhile.
+        try log.flush()
         return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
       },
-      save: { [folder] checkpoint, model in
+      save: { [folder, configuration] checkpoint, model in
         guard let log else { return }
         try log.flush()
         try folder.save(checkpoint: checkpoint, model: model, keeping: checkpoints.kept)
+        // Not before there is a checkpoint that has them.
+        if note != nil { try folder.write(configuration, note: note) }
+        note = nil
       },
       observe: { event in
         try log?.write(event)

@@ -52,6 +52,10 @@ struct ShardedRunTests {
       Self.arguments("run", "--shards", "0"), in: folder, status: 64, says: ["--shards 0", "from 1"])
     try expectFailure(
       Self.arguments("run", "--shards", "33"), in: folder, says: ["32 images", "33 shards", "fewer shards"])
+    // 240 images, most of them held out: told before there is a folder.
+    try expectFailure(
+      Self.arguments("run", "--shards", "20", "--validation", "230"), in: folder,
+      says: ["10 images", "20 shards", "give more data"])
   }
 
   #if !MPI
