@@ -34,8 +34,6 @@ static inline int signet_mpi_open(signet_mpi_comm *comm, int *rank, int *ranks) 
   return status;
 }
 
-static inline int signet_mpi_close(signet_mpi_comm *comm) { return MPI_Comm_free(&comm->handle); }
-
 static inline int signet_mpi_gather_doubles(const double *values, int count, double *all, const int *counts,
                                             const int *places, signet_mpi_comm comm, signet_mpi_request *request) {
   return MPI_Iallgatherv(values, count, MPI_DOUBLE, all, counts, places, MPI_DOUBLE, comm.handle, &request->handle);
@@ -70,7 +68,13 @@ static inline int signet_mpi_notify(int rank, signet_mpi_comm comm) {
   return status == MPI_SUCCESS ? MPI_Request_free(&request) : status;
 }
 
-// The rank that has told so, or -1.
+// Whether a rank has told so.
+static inline int signet_mpi_has_failed(int rank, signet_mpi_comm comm) {
+  int there = 0;
+  return MPI_Iprobe(rank, 0, comm.handle, &there, MPI_STATUS_IGNORE) == MPI_SUCCESS && there;
+}
+
+// One of the ranks that have told so, not always the lowest; -1 if there is none.
 static inline int signet_mpi_failed_rank(signet_mpi_comm comm) {
   int there = 0;
   MPI_Status status;

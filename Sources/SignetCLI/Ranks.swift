@@ -22,6 +22,12 @@ struct Ranks {
     #if MPI
     if Launch.current.isParallel {
       let collective = try MPICollective()
+      do {
+        try Launch.current.check(against: collective.ranks)
+      } catch {
+        try collective.leave()
+        throw error
+      }
       let ranks = Ranks(collective: collective)
       do {
         try body(ranks)
@@ -44,24 +50,24 @@ struct Ranks {
   /// Tells the error with the rank that met it, and ends all ranks.
   private func end(_ error: any Error, _ collective: MPICollective) {
     let status = SignetCommand.exitCode(for: error).rawValue
-    guard (error as? TrainingError)?.code != .elsewhere else {
-      // The rank that failed tells, and ends all; that is waited for.
-      sleep(10)
-      return collective.abort(status: status)
+    if (error as? TrainingError)?.code == .elsewhere {
+      // The rank that failed tells, and ends all; that is waited for. Should none say that it was the one, rank 0 tells what it knows.
+      collective.linger(seconds: 10) { collective.failedRank != nil }
+      guard rank == 0, collective.failedRank == nil else {
+        collective.linger(seconds: 10)
+        return collective.abort(status: status)
+      }
     }
     collective.announceFailure()
     // An error may be met on many ranks, as in a path that is wrong: the lowest of them tells it.
-    var failed = collective.failedRank
-    for _ in 0..<10 where rank > 0 && failed == nil {
-      usleep(100_000)
-      failed = collective.failedRank
-    }
-    if failed.map({ $0 > rank }) ?? true {
+    let lower = 0..<rank
+    collective.linger(seconds: rank > 0 ? 1 : 0) { lower.contains(where: collective.hasFailed) }
+    if !lower.contains(where: collective.hasFailed) {
       FileHandle.standardError.write(
         Data("Error: rank \(rank) of \(count): \(SignetCommand.message(for: error))\n".utf8))
     }
     // Time for the first rank to keep the figures that led to it.
-    sleep(2)
+    collective.linger(seconds: 2)
     collective.abort(status: status)
   }
   #endif

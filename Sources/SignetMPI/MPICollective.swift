@@ -50,53 +50,53 @@ package final class MPICollective: Collective {
   package func leave() throws { try Self.check(signet_mpi_end()) }
 
   package func gather(_ values: [Double], counts: [Int]) throws -> [Double] {
-    var all = [Double](repeating: 0, count: counts.reduce(0, +))
-    try all.withUnsafeMutableBufferPointer { all in
-      try values.withUnsafeBufferPointer { values in
-        try Self.layout(counts) { counts, places in
-          try wait {
-            signet_mpi_gather_doubles(
-              values.baseAddress, Int32(values.count), all.baseAddress, counts, places, handles.statistics,
-              &$0)
-          }
-        }
-      }
+    let layout = try CallLayout(counts)
+    let own = CallBuffer(values)
+    let all = CallBuffer(repeatElement(0.0, count: counts.reduce(0, +)))
+    try wait {
+      signet_mpi_gather_doubles(
+        own.pointer, Int32(own.count), all.pointer, layout.counts.pointer, layout.places.pointer,
+        handles.statistics, &$0)
     }
-    return all
+    layout.free()
+    own.free()
+    return all.take()
   }
 
   package func broadcast(_ bytes: [UInt8]) throws -> [UInt8] {
     let count = Int(try gather([Double(bytes.count)], counts: Array(repeating: 1, count: ranks))[0])
-    var bytes = rank == 0 ? bytes : [UInt8](repeating: 0, count: count)
+    let all = rank == 0 ? CallBuffer(bytes) : CallBuffer(repeatElement(UInt8(0), count: count))
     // MPI counts in 32 bits.
     let size = 1 << 28
-    try bytes.withUnsafeMutableBytes { bytes in
-      for start in stride(from: 0, to: count, by: size) {
-        let piece = UnsafeMutableRawBufferPointer(rebasing: bytes[start..<min(count, start + size)])
-        try wait { signet_mpi_broadcast(piece.baseAddress, Int32(piece.count), handles.statistics, &$0) }
+    for start in stride(from: 0, to: count, by: size) {
+      try wait {
+        signet_mpi_broadcast(all.pointer + start, Int32(min(size, count - start)), handles.statistics, &$0)
       }
     }
-    return bytes
+    return all.take()
   }
 
   package func exchange(
     _ values: UnsafePointer<Float>, counts: [Int], into received: UnsafeMutablePointer<Float>,
     receivedCounts: [Int]
   ) throws {
-    try Self.layout(counts) { counts, places in
-      try Self.layout(receivedCounts) { receivedCounts, receivedPlaces in
-        try wait {
-          signet_mpi_exchange_floats(
-            values, counts, places, received, receivedCounts, receivedPlaces, handles.gradients, &$0)
-        }
-      }
+    let (layout, receivedLayout) = (try CallLayout(counts), try CallLayout(receivedCounts))
+    try wait {
+      signet_mpi_exchange_floats(
+        values, layout.counts.pointer, layout.places.pointer, received, receivedLayout.counts.pointer,
+        receivedLayout.places.pointer, handles.gradients, &$0)
     }
+    layout.free()
+    receivedLayout.free()
   }
 
   package func complete(_ values: UnsafeMutablePointer<Float>, counts: [Int]) throws {
-    try Self.layout(counts) { counts, places in
-      try wait { signet_mpi_complete_floats(values, counts, places, handles.gradients, &$0) }
+    let layout = try CallLayout(counts)
+    try wait {
+      signet_mpi_complete_floats(
+        values, layout.counts.pointer, layout.places.pointer, handles.gradients, &$0)
     }
+    layout.free()
   }
 
   /// Tells all other ranks that this one can't go on; they throw in what they wait for.
@@ -104,16 +104,28 @@ package final class MPICollective: Collective {
     for other in 0..<ranks where other != rank { _ = signet_mpi_notify(Int32(other), handles.failures) }
   }
 
-  /// A rank that has announced its failure.
+  /// Whether a rank has announced its failure.
+  package func hasFailed(_ rank: Int) -> Bool { signet_mpi_has_failed(Int32(rank), handles.failures) != 0 }
+
+  /// One of the ranks that have announced their failure, not always the lowest.
   package var failedRank: Int? {
     let rank = signet_mpi_failed_rank(handles.failures)
     return rank < 0 ? nil : Int(rank)
   }
 
+  /// Waits for a condition, or so many seconds; meanwhile messages go on their way, which they don't while a process sleeps.
+  package func linger(seconds: Double, until condition: () -> Bool = { false }) {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while !condition(), ContinuousClock.now < end {
+      _ = failedRank
+      usleep(10_000)
+    }
+  }
+
   /// Ends all ranks at once.
   package func abort(status: Int32) { signet_mpi_abort(status) }
 
-  /// Begins a call and waits for its end; what it was given must stay where it is.
+  /// Begins a call and waits for its end; what it was given must stay where it is, for good if this throws.
   private func wait(_ begin: (inout signet_mpi_request) -> Int32) throws {
     var request = signet_mpi_request()
     try Self.check(begin(&request))
@@ -127,23 +139,6 @@ package final class MPICollective: Collective {
       }
       // Short waits are awake; in long ones somebody else needs the core.
       if turns > 500 { usleep(turns > 5000 ? 200 : 20) } else if turns > 50 { sched_yield() }
-    }
-  }
-
-  /// How many numbers of each rank there are, and where they begin, for as long as `body` runs.
-  private static func layout(
-    _ counts: [Int], _ body: (UnsafePointer<Int32>?, UnsafePointer<Int32>?) throws -> Void
-  ) throws {
-    var (places, end) = ([Int32](), 0)
-    for count in counts {
-      places.append(Int32(truncatingIfNeeded: end))
-      end += count
-    }
-    guard end <= Int(Int32.max) else {
-      throw TrainingError(.badRun, "\(end) numbers are too many for one call of MPI; use fewer shards")
-    }
-    try counts.map { Int32(truncatingIfNeeded: $0) }.withUnsafeBufferPointer { counts in
-      try places.withUnsafeBufferPointer { try body(counts.baseAddress, $0.baseAddress) }
     }
   }
 
