@@ -29,8 +29,10 @@ let package = Package(
     // MARK: 2 Data: files to batches; no gradients here
     .target(
       name: "SignetData",
-      dependencies: ["Signet", "CTurboJPEG", "CPNG", "CZlib"],
+      dependencies: ["Signet", "CSignetJPEG", "CPNG", "CZlib"],
       swiftSettings: strict),
+    // Parts of JPEG images; libjpeg's errors as return values.
+    .target(name: "CSignetJPEG", dependencies: ["CJPEG"]),
 
     // MARK: 3 Training: batches to checkpoint to compact model
     .target(
@@ -61,8 +63,8 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
-      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
-      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+      name: "CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
@@ -71,10 +73,15 @@ let package = Package(
     // MARK: Tests
     // Counts the heap's requests in the test program.
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    // Writes the tests' JPEG files, and reads them once more.
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
     .testTarget(
       name: "SignetTests", dependencies: ["Signet", "CSignetKernels"], swiftSettings: strict),
     .testTarget(
-      name: "SignetDataTests", dependencies: ["SignetData", "Signet"], swiftSettings: strict),
+      name: "SignetDataTests", dependencies: ["SignetData", "Signet", "CTurboJPEG", "CPNG", "CZlib"],
+      swiftSettings: strict),
     .testTarget(
       name: "SignetTrainingTests", dependencies: ["SignetTraining", "Signet", "CAllocationCount"],
       swiftSettings: strict),
@@ -88,7 +95,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["SignetCLI", "Signet"],
+      name: "EndToEndTests", dependencies: ["SignetCLI", "Signet", "CTurboJPEG", "CPNG", "CZlib"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -9,9 +9,18 @@ enum NetworkText {
   /// The most characters of a file that a message repeats.
   static let quoted = 200
 
+  /// The largest file, in bytes, and the most keys and values in it; the built-in networks have below 2,000 bytes and 200 of these.
+  static let fileBytes = 1 << 20
+  static let nodes = 100_000
+
   /// Reads a file as text; of a model, a picture or anything else that is no text, nothing is repeated but what it is.
   static func read(_ path: String) throws -> String {
     let bytes = try AtomicFile.read(path)
+    guard bytes.count <= fileBytes else {
+      throw NetworkFile.Failure(
+        "\(path): has \(bytes.count) bytes, more than the \(fileBytes) of a network's description; --network takes a name or a YAML file"
+      )
+    }
     let advice = "--network takes a name or a YAML file"
     if let archive = try? TensorArchive(bytes: bytes, path: path, verifyingChecksum: false) {
       let kind =
@@ -30,6 +39,20 @@ enum NetworkText {
       throw NetworkFile.Failure("\(path): this is not text in UTF-8, or has control characters; \(advice)")
     }
     return text
+  }
+
+  /// How many values a node has with all in it, counted up to a limit.
+  static func count(of node: Node, below limit: Int) -> Int {
+    var (count, open) = (0, [node])
+    while let node = open.popLast(), count < limit {
+      count += 1
+      switch node {
+      case .scalar, .alias: continue
+      case .sequence(let sequence): open += sequence.prefix(limit)
+      case .mapping(let mapping): open += mapping.prefix(limit).flatMap { [$0.key, $0.value] }
+      }
+    }
+    return count
   }
 
   /// Line, problem and the line's text: the parser's own message repeats more of the file, as it is.

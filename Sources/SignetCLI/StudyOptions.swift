@@ -110,7 +110,7 @@ struct StudyOptions: ParsableArguments {
   }
 
   /// A new study's settings.
-  func settings(data: DataSpec, network: NetworkDescription, images: LabelledImages) -> StudySettings {
+  func settings(data: DataSpec, network: NetworkDescription, images: any ImageSource) -> StudySettings {
     StudySettings(
       data: data.description, network: network, networkOption: self.network ?? Self.defaultNetwork,
       epochs: epochs ?? 10, batchSize: batchSize ?? 64, seeds: seeds?.seeds ?? [1],

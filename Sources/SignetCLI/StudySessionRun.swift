@@ -11,8 +11,8 @@ import SignetTraining
 final class StudySessionRun {
   let runner: StudyRunner
   private let folder: StudyFolder
-  private let images: LabelledImages
-  private let test: LabelledImages
+  private let images: any ImageSource
+  private let test: any ImageSource
   private let crew: Crew
 
   /// Loads the data, and plans a new study or finds out where one goes on.
@@ -38,7 +38,8 @@ final class StudySessionRun {
     let settings =
       stored?.settings
       ?? command.options.settings(data: spec, network: network.description, images: images)
-    let test = try spec.load(split: .test, root: command.data.dataRoot, layout: images.layout)
+    let test = try spec.open(
+      split: .test, root: command.data.dataRoot, fit: .layout(images.layout))
     guard test.classNames == images.classNames else {
       throw DataError(
         .invalidArgument, "\(images.name): its training and test parts have different classes; mend the data")

@@ -7,28 +7,32 @@ import SignetTraining
 
 extension TrainCommand {
   /// A new run's configuration from the options, and its training images.
-  func fresh() throws -> (RunConfiguration, LabelledImages) {
+  func fresh(skipped: SkippedImages?) throws -> (RunConfiguration, any ImageSource) {
     let spec = try data.spec()
     let file = try NetworkFile(network ?? "", width: width.width)
     let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
-    let images = try file.trainingImages(of: spec, root: data.dataRoot)
+    let images = try file.trainingImages(of: spec, root: data.dataRoot, skipped: skipped)
     let (validation, seed) = (self.validation ?? 0, self.seed ?? 1)
     let configuration = RunConfiguration(
       data: spec.description, network: file.description, method: method,
       preprocessing: try Preprocessing(of: images, validation: validation, seed: seed, for: method),
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
       seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method),
-      augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description)
+      augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description,
+      dataDigest: images.digest)
     return (configuration, images)
   }
 
   /// The configuration of the run to resume, after checking that options and data are still its own.
-  func resumed(_ stored: RunConfiguration) throws -> (RunConfiguration, LabelledImages) {
+  func resumed(
+    _ stored: RunConfiguration, skipped: SkippedImages?
+  ) throws -> (RunConfiguration, any ImageSource) {
     try checkOptions(against: stored)
-    let images = try DataSpec(parsing: stored.data).load(
-      split: .training, root: data.dataRoot, layout: ImageLayout(stored.preprocessing))
+    let images = try DataSpec(parsing: stored.data).open(
+      split: .training, root: data.dataRoot, fit: .layout(ImageLayout(stored.preprocessing)),
+      skipped: skipped)
     // Mean and deviation stand for the images: other ones would hardly have the same to the last bit.
-    guard images.classNames == stored.classNames,
+    guard images.classNames == stored.classNames, images.digest == stored.dataDigest,
       try Preprocessing(of: images, validation: stored.validation, seed: stored.seed, for: stored.method)
         == stored.preprocessing
     else {

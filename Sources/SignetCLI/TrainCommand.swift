@@ -56,7 +56,7 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How training images are changed at random: \(Augmentation.forms); crop-flip for cifar10, cifar100 and folder, else none, if not given.",
+      "How training images are changed at random: \(Augmentation.forms); resized-crop-flip for photographs that stay in their files, crop-flip for cifar10, cifar100 and other folders, else none, if not given.",
       valueName: "kind"))
   var augmentation: Augmentation?
 
@@ -102,6 +102,9 @@ struct TrainCommand: ParsableCommand {
     let fileBytes: Int?
     let seconds: Double
     let secondsWaitingForData: Double
+    let dataWaitShare: Double
+    let loaderImagesPerSecond: Double
+    let skippedImages: Int?
   }
 
   func run() throws {
@@ -110,11 +113,14 @@ struct TrainCommand: ParsableCommand {
     let crew = try threads.crew()
     let stored = resume ? try folder.checkpoint(tell: Self.tell).trainer : nil
     if stored == nil { try folder.checkIsFree() }
-    let (configuration, images) = try stored.map { try resumed($0.configuration) } ?? fresh()
+    let skipped = data.skipped(continuing: resume ? folder.skippedText : "")
+    let (configuration, images) =
+      try stored.map { try resumed($0.configuration, skipped: skipped) } ?? fresh(skipped: skipped)
     let job = try TrainingJob(
       folder: folder, configuration: configuration, images: images, stored: stored, crew: crew)
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
+    progress.data = { [batches = job.batches] in batches.summary }
     let clock = ContinuousClock()
     let start = clock.now
     var last: EpochResult?
@@ -132,7 +138,12 @@ struct TrainCommand: ParsableCommand {
     let result = Result(
       output: output, epochs: trainer.epoch, steps: trainer.step, loss: last?.loss,
       validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
-      seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: job.batches.waited.seconds)
+      seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: job.batches.waited.seconds,
+      dataWaitShare: job.batches.waitShare, loaderImagesPerSecond: job.batches.imagesPerSecond,
+      skippedImages: skipped?.count)
+    if let skipped, skipped.count > 0 {
+      Self.tell("\(counted(skipped.count, "image")) can't be read: listed in \(folder.skippedPath)")
+    }
     try printing.print(result) {
       guard trainer.isFinished else { return }
       print(
@@ -147,7 +158,7 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  private static func tell(_ text: String) {
+  static func tell(_ text: String) {
     FileHandle.standardError.write(Data("\(text)\n".utf8))
   }
 }

@@ -9,7 +9,7 @@ struct TrainingJob {
   let folder: RunFolder
   let configuration: RunConfiguration
   /// What is learned from, and what the accuracy of each epoch is measured on.
-  let (training, held): (LabelledImages, LabelledImages)
+  let (training, held): (any ImageSource, any ImageSource)
   /// The state that the run goes on from.
   let trainer: Trainer
   let batches: TrainingBatches
@@ -22,13 +22,13 @@ struct TrainingJob {
   ///
   /// `images` are the data's training part, from which the configuration's share is held out.
   init(
-    folder: RunFolder, configuration: RunConfiguration, images: LabelledImages, stored: Trainer?, crew: Crew
+    folder: RunFolder, configuration: RunConfiguration, images: any ImageSource, stored: Trainer?, crew: Crew
   ) throws {
     self.folder = folder
     self.configuration = configuration
     self.crew = crew
     (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
-    batches = try TrainingBatches(training, configuration)
+    batches = try TrainingBatches(training, configuration, workers: crew.pool.threads)
     isNew = stored == nil
     trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
     let (steps, partial) = (batches.loader.batchesPerEpoch, trainer.progress.steps)
@@ -58,9 +58,10 @@ struct TrainingJob {
         guard held.count > 0 else { return nil }
         return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
       },
-      save: { [folder] checkpoint, model in
+      save: { [folder, images = training] checkpoint, model in
         try log.flush()
         try folder.save(checkpoint: checkpoint, model: model, keeping: checkpoints.kept)
+        try folder.save(skipped: images.skipped)
       },
       observe: { event in
         try log.write(event)

@@ -52,15 +52,17 @@ struct VerifyCommand: ParsableCommand {
     let crew = try threads.crew()
     let model = try CompactModel(bytes: trainer.compactModel(), path: checkpoint)
     let engine = try Engine(model, crew: crew, batch: 64)
-    var set = try data.spec().load(
-      split: split, root: data.dataRoot, layout: ImageLayout(model.preprocessing))
+    let skipped = data.skipped()
+    var set = try data.images(split, for: model, skipped: skipped)
     try engine.checkClasses(of: set)
     let available = set.count
     if let images { set = set.subset(Array(0..<min(images, available))) }
-    var batches = try InputBatches(set, preprocessing: model.preprocessing, batchSize: batchSize)
+    var batches = try InputBatches(
+      set, preprocessing: model.preprocessing, batchSize: batchSize, workers: crew.pool.threads)
     var verification = Verification(
       network: trainer.network, engine: engine, context: try ComputeContext(crew: crew))
-    while let (inputs, labels) = batches.batch() { try verification.add(inputs, images: labels.count) }
+    while let (inputs, labels) = try batches.batch() { try verification.add(inputs, images: labels.count) }
+    skipped?.tell()
     let result = Result(
       count: verification.images, exact: verification.isExact, sameClass: verification.sameClass,
       identicalLogits: verification.identicalLogits,

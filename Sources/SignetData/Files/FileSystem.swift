@@ -24,6 +24,58 @@ package enum FileSystem {
     return status.st_mode & S_IFMT == S_IFDIR ? .folder : .file
   }
 
+  /// What the index of a folder keeps of a file or folder; links followed.
+  struct Stamp: Hashable {
+    /// Bytes.
+    var size: Int64
+    /// When the content was changed last, in nanoseconds since 1970.
+    var modified: Int64
+  }
+
+  /// Size and time of a file or folder.
+  ///
+  /// - Throws: ``DataError`` with code `.notFound` or `.unreadable`.
+  static func stamp(of path: String) throws(DataError) -> Stamp {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw systemError("examine the file", path: path) }
+    #if canImport(Darwin)
+    let time = status.st_mtimespec
+    #else
+    let time = status.st_mtim
+    #endif
+    return Stamp(
+      size: Int64(status.st_size), modified: Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec))
+  }
+
+  /// The path without links and dots; the path itself if there is nothing there.
+  static func resolved(_ path: String) -> String {
+    guard let resolved = realpath(path, nil) else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
+  }
+
+  /// A variable of the process's environment; `nil` if it is empty as well.
+  static func environment(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+
+  /// Makes a folder with those above it; what fails is told by the writing that follows.
+  static func makeFolders(_ path: String) {
+    var folder = path.hasPrefix("/") ? "/" : ""
+    for part in path.split(separator: "/") {
+      folder = folder.isEmpty ? String(part) : join(folder, String(part))
+      mkdir(folder, 0o777)
+    }
+  }
+
+  /// Now, in nanoseconds since 1970.
+  static var now: Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
   /// `folder/name`, with one slash between them.
   static func join(_ folder: String, _ name: String) -> String {
     folder.hasSuffix("/") ? folder + name : folder + "/" + name
@@ -55,6 +107,16 @@ package enum FileSystem {
   ///
   /// - Throws: ``DataError`` if it can't be read, is a folder, or has more than `limit` bytes.
   package static func contents(of path: String, limit: Int) throws(DataError) -> [UInt8] {
+    var bytes: [UInt8] = []
+    try load(path, limit: limit, into: &bytes)
+    return bytes
+  }
+
+  /// All bytes of a file, in an array whose memory is used again.
+  ///
+  /// - Throws: ``DataError`` if it can't be read, is a folder, or has more than `limit` bytes.
+  static func load(_ path: String, limit: Int, into bytes: inout [UInt8]) throws(DataError) {
+    bytes.removeAll(keepingCapacity: true)
     let descriptor = try openFile(path)
     defer { close(descriptor) }
     var status = stat()
@@ -62,13 +124,12 @@ package enum FileSystem {
     // A pipe reports no size, so the limit is checked again while reading.
     let expected = max(Int(status.st_size), 0)
     guard expected <= limit else { throw tooLong(path, limit) }
-    var bytes: [UInt8] = []
     bytes.reserveCapacity(expected)
     let chunk = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
     defer { chunk.deallocate() }
     while true {
       let count = try readSome(descriptor, into: chunk, path: path)
-      if count == 0 { return bytes }
+      if count == 0 { return }
       guard bytes.count + count <= limit else { throw tooLong(path, limit) }
       bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
     }

@@ -6,6 +6,9 @@
 /// the elements in row-major order. Only unsigned bytes (type 0x08) with one to four dimensions are read.
 /// - Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
 package enum IDX {
+  /// The most bytes of elements, which gzip may hold in a thousandth of them.
+  package static let maximumBytes = 1 << 34
+
   /// Reads a whole file.
   ///
   /// The dimensions are checked against the true length before memory of that size is taken.
@@ -21,9 +24,10 @@ package enum IDX {
     var count = 1
     for dimension in dimensions {
       let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-      guard !overflow, product < Int.max - 64 else {
+      guard !overflow, product <= maximumBytes else {
         throw DataError(
-          .tooLarge, "the dimensions \(describe(dimensions)) are not possible; the header is damaged",
+          .tooLarge,
+          "the dimensions \(describe(dimensions)) are more than \(maximumBytes) bytes; the header is damaged",
           path: path, byteOffset: 4)
       }
       count = product

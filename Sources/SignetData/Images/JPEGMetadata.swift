@@ -8,6 +8,8 @@ package struct JPEGMetadata {
   package private(set) var orientation = 1
   /// Whether Adobe's APP14 segment is there; such files store CMYK inverted.
   private(set) var hasAdobeSegment = false
+  /// Whether the pixels are coded arithmetically, which can take less than a bit for a block.
+  private(set) var isArithmetic = false
 
   /// Walks the segments from the start of the file to the first scan.
   package init(_ bytes: [UInt8]) {
@@ -31,6 +33,7 @@ package struct JPEGMetadata {
   }
 
   private mutating func read(marker: UInt8, payload: ArraySlice<UInt8>) {
+    if (0xc9...0xcb).contains(marker) || (0xcd...0xcf).contains(marker) { isArithmetic = true }
     if marker == 0xe1, payload.starts(with: Array("Exif\0\0".utf8)) {
       if let found = Self.orientation(tiff: Array(payload.dropFirst(6))) { orientation = found }
     } else if marker == 0xee, payload.starts(with: Array("Adobe".utf8)) {

@@ -20,12 +20,14 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   /// How training images are changed at random, as it was asked for, for instance `crop-flip`; nil, as in files from before there
   /// was a choice, is not at all.
   package var augmentation: String?
+  /// Of training images that are read from their files: what tells them from others, without reading them.
+  package var dataDigest: String?
 
   package init(
     data: String, network: NetworkDescription, method: Method, preprocessing: Preprocessing,
     classNames: [String],
     epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil,
-    augmentation: String? = nil
+    augmentation: String? = nil, dataDigest: String? = nil
   ) {
     self.data = data
     self.network = network
@@ -38,6 +40,7 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.seed = seed
     self.precision = precision
     self.augmentation = augmentation
+    self.dataDigest = dataDigest
   }
 
   /// What new runs take: 8 bits where the method has bits, fp32 for what it is compared with.
