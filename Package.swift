@@ -100,3 +100,15 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// MARK: Damaged files for every parser; asked for by Scripts/fuzz alone
+if Context.environment["SIGNET_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "signet-fuzz",
+      dependencies: [
+        "Signet", "SignetData", "SignetTraining", "CTurboJPEG", "CPNG", "CZlib",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Fuzz", swiftSettings: strict))
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CZlib
+import Signet
+
+/// Damages whole files: bits, bytes, numbers, pieces left out, doubled, moved, or taken from another file.
+struct Mutator {
+  private let samples: [[UInt8]]
+  private let parser: FuzzParser
+  private let seed: UInt64
+  private static let numbers: [Int64] = [
+    0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 1000, 1023, 1024, 4095, 4096, 32767,
+    32768,
+    65500, 65535, 65536, 1 << 20, 1 << 24, 1 << 26, 1 << 30, 1 << 31 - 1, 1 << 31, 1 << 32 - 1, 1 << 32,
+    1 << 40,
+    1 << 62, .max, -1, -2, -128, .min,
+  ]
+  /// Pieces of text that formats made of text may stumble over.
+  private static let texts = [
+    "{", "}", "[", "]", "\"", "\\", "\\u0000", ",", ":", "null", "1e999", "-1", "99999999999999999999", "&a",
+    "*a",
+    "<<: *a", "!!binary", "---", "\u{FEFF}", "\n", "  - ", "[[[[[[[[", "{{{{{{{{", "nan", "0x10", "1.5",
+    "true",
+  ]
+
+  init(_ parser: FuzzParser, samples: [[UInt8]], seed: UInt64) {
+    self.parser = parser
+    self.samples = samples
+    var mixer = SplitMix64(seed: seed)
+    for byte in parser.rawValue.utf8 { mixer = SplitMix64(seed: mixer.next() ^ UInt64(byte)) }
+    self.seed = mixer.next()
+  }
+
+  /// The input with a number: always the same one.
+  func input(_ number: Int) -> [UInt8] {
+    var random = SplitMix64(seed: seed, stream: UInt64(number))
+    var bytes = samples[random.index(below: samples.count)]
+    // Most inputs are damaged a little: whoever reads them gets far.
+    let changes = 1 + (random.index(below: 4) == 0 ? random.index(below: 16) : random.index(below: 3))
+    for _ in 0..<changes where !bytes.isEmpty { change(&bytes, &random) }
+    if bytes.count > parser.inputLimit { bytes.removeLast(bytes.count - parser.inputLimit) }
+    // Half of them get right checksums, so that what is behind these is reached.
+    if random.index(below: 2) == 0 { mend(&bytes) }
+    return bytes
+  }
+
+  private func place(_ bytes: [UInt8], _ random: inout SplitMix64) -> Int {
+    // Headers decide most, so half of the changes are there.
+    random.index(below: random.index(below: 2) == 0 ? min(bytes.count, 96) : bytes.count)
+  }
+
+  private func change(_ bytes: inout [UInt8], _ random: inout SplitMix64) {
+    let at = place(bytes, &random)
+    let length = min(bytes.count - at, 1 + random.index(below: random.index(below: 3) == 0 ? 200 : 8))
+    switch random.index(below: 11) {
+    case 0, 1: bytes[at] ^= 1 << UInt8(random.index(below: 8))
+    case 2: bytes[at] = UInt8(random.index(below: 256))
+    case 3: bytes.removeSubrange(at..<at + length)
+    case 4: bytes.insert(contentsOf: bytes[at..<at + length], at: place(bytes, &random))
+    case 5: bytes.removeLast(bytes.count - at)
+    case 6:
+      let other = samples[random.index(below: samples.count)]
+      let from = random.index(below: other.count)
+      bytes.replaceSubrange(at..<at + length, with: other[from..<min(other.count, from + length)])
+    case 7, 8: writeNumber(&bytes, at: at, &random)
+    case 9:
+      let text = Self.texts[random.index(below: Self.texts.count)]
+      let times = random.index(below: 8) == 0 ? 1 + random.index(below: 3000) : 1
+      bytes.insert(contentsOf: (0..<times).flatMap { _ in text.utf8 }, at: at)
+    default:
+      changeDigits(&bytes, from: at, &random)
+    }
+  }
+
+  private func writeNumber(_ bytes: inout [UInt8], at: Int, _ random: inout SplitMix64) {
+    let number = Self.numbers[random.index(below: Self.numbers.count)]
+    let width = min([1, 2, 4, 8][random.index(below: 4)], bytes.count - at)
+    let isLittle = random.index(below: 2) == 0
+    for k in 0..<width {
+      let shift = 8 * (isLittle ? k : width - 1 - k)
+      bytes[at + k] = UInt8(truncatingIfNeeded: number >> Int64(shift))
+    }
+  }
+
+  /// Puts another number in the place of the next one that is written in digits.
+  private func changeDigits(_ bytes: inout [UInt8], from at: Int, _ random: inout SplitMix64) {
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    guard let start = bytes[at...].firstIndex(where: digits.contains) else { return }
+    let end = bytes[start...].firstIndex { !digits.contains($0) } ?? bytes.count
+    bytes.replaceSubrange(
+      start..<end, with: String(Self.numbers[random.index(below: Self.numbers.count)]).utf8)
+  }
+
+  private func mend(_ bytes: inout [UInt8]) {
+    switch parser {
+    case .png: Self.mendPNG(&bytes)
+    case .imageIndex where bytes.count > 16:
+      let sum = bytes[16...].withUnsafeBufferPointer { crc32(0, $0.baseAddress, uInt($0.count)) }
+      for k in 0..<4 { bytes[12 + k] = UInt8(truncatingIfNeeded: sum >> UInt(8 * k)) }
+    case .safetensors, .compactModel, .checkpoint: Self.mendDigest(&bytes)
+    default: break
+    }
+  }
+
+  /// Writes the checksum of each chunk anew.
+  private static func mendPNG(_ bytes: inout [UInt8]) {
+    var at = 8
+    while at + 12 <= bytes.count {
+      let length = bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
+      guard length <= bytes.count - at - 12 else { return }
+      let sum = bytes[at + 4..<at + 8 + length].withUnsafeBufferPointer {
+        crc32(0, $0.baseAddress, uInt($0.count))
+      }
+      for k in 0..<4 { bytes[at + 8 + length + k] = UInt8(truncatingIfNeeded: sum >> UInt(24 - 8 * k)) }
+      at += 12 + length
+    }
+  }
+
+  /// Writes the digest of a safetensors file's data anew, if its header is where it should be.
+  private static func mendDigest(_ bytes: inout [UInt8]) {
+    guard bytes.count > 8 else { return }
+    let header = bytes[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard header <= UInt64(bytes.count - 8) else { return }
+    let data = 8 + Int(header)
+    let digest = bytes[data...].withUnsafeBytes { SHA256.hexDigest(of: $0) }
+    let key = Array("\"sha256\":\"".utf8)
+    guard data >= key.count + 72 else { return }
+    for start in 8...data - key.count - 64 where bytes[start] == key[0] && bytes[start...].starts(with: key) {
+      bytes.replaceSubrange(start + key.count..<start + key.count + 64, with: digest.utf8)
+      return
+    }
+  }
+}
