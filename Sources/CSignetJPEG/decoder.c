@@ -10,12 +10,18 @@
 
 #include "CSignetJPEG.h"
 
+// jpeg_crop_scanline and jpeg_skip_scanlines are libjpeg-turbo's own; jpeg_crop_scanline is right since 2.0.
+#if !defined(LIBJPEG_TURBO_VERSION_NUMBER) || LIBJPEG_TURBO_VERSION_NUMBER < 2000000
+#error "Signet needs libjpeg-turbo 2.0 or later; this is another libjpeg, or an older one"
+#endif
+
 struct sj_decoder {
   struct jpeg_decompress_struct info;
   struct jpeg_error_mgr errors;
   struct jpeg_progress_mgr progress;
   jmp_buf failed;
   sj_status status;
+  size_t file_bytes;
   char message[JMSG_LENGTH_MAX];
 };
 
@@ -33,9 +39,11 @@ static void fail(j_common_ptr info) {
     case JERR_INPUT_EMPTY:
       decoder->status = SJ_TRUNCATED;
       break;
-    case JERR_OUT_OF_MEMORY:
     case JERR_NO_BACKING_STORE:
       decoder->status = SJ_TOO_LARGE;
+      break;
+    case JERR_OUT_OF_MEMORY:
+      decoder->status = SJ_NO_MEMORY;
       break;
     default:
       decoder->status = SJ_DAMAGED;
@@ -49,10 +57,16 @@ static void warn(j_common_ptr info, int level) {
 
 static void say_nothing(j_common_ptr info) { (void)info; }
 
-static void count_scans(j_common_ptr info) {
+// Called for each row of blocks of each scan: a scan goes over all pixels, however short it is.
+static void limit_scans(j_common_ptr info) {
   sj_decoder *decoder = of(info);
-  if (decoder->info.input_scan_number <= SJ_MAXIMUM_SCANS) return;
-  snprintf(decoder->message, sizeof decoder->message, "more than %d scans", (int)SJ_MAXIMUM_SCANS);
+  uint64_t scans = decoder->info.input_scan_number > 0 ? (uint64_t)decoder->info.input_scan_number : 0;
+  uint64_t pixels = (uint64_t)decoder->info.image_width * decoder->info.image_height * scans;
+  uint64_t most = (uint64_t)SJ_SCANNED_PIXELS_PER_BYTE * decoder->file_bytes;
+  if (most < SJ_SCANNED_PIXELS_ALLOWED) most = SJ_SCANNED_PIXELS_ALLOWED;
+  if (most > SJ_MAXIMUM_SCANNED_PIXELS) most = SJ_MAXIMUM_SCANNED_PIXELS;
+  if (scans <= SJ_MAXIMUM_SCANS && (scans <= 1 || pixels <= most)) return;
+  snprintf(decoder->message, sizeof decoder->message, "%d scans are more than such a file may have", (int)scans);
   decoder->status = SJ_TOO_LARGE;
   longjmp(decoder->failed, 1);
 }
@@ -70,7 +84,7 @@ sj_decoder *sj_create(void) {
     return NULL;
   }
   jpeg_create_decompress(&decoder->info);
-  decoder->progress.progress_monitor = count_scans;
+  decoder->progress.progress_monitor = limit_scans;
   decoder->info.progress = &decoder->progress;
   decoder->info.mem->max_memory_to_use = SJ_MAXIMUM_BYTES;
   return decoder;
@@ -88,6 +102,7 @@ sj_status sj_open(sj_decoder *decoder, const uint8_t *bytes, size_t count, sj_he
     return decoder->status;
   }
   jpeg_abort_decompress(info);
+  decoder->file_bytes = count;
   jpeg_mem_src(info, bytes, count);
   jpeg_read_header(info, TRUE);
   switch (info->jpeg_color_space) {
@@ -125,6 +140,8 @@ static void decode(struct jpeg_decompress_struct *info, sj_part part, int to_end
   int is_complete = jpeg_has_multiple_scans(info);
   if (!is_complete) {
     if (width < info->output_width) jpeg_crop_scanline(info, &left, &width);
+    // The columns are widened to whole blocks; less than what is needed would be read from beside the row.
+    if (left > part.left || left + width < part.left + part.width) ERREXIT(info, JERR_BAD_CROP_SPEC);
     if (part.top > MARGIN) jpeg_skip_scanlines(info, part.top - MARGIN);
   } else {
     left = 0;
@@ -138,7 +155,10 @@ static void decode(struct jpeg_decompress_struct *info, sj_part part, int to_end
   }
   if (info->output_scanline < info->output_height) {
     if (!to_end || is_complete) return;
-    jpeg_skip_scanlines(info, info->output_height - info->output_scanline);
+    // Skipping to the end would take the file for read; up to the last row, what is skipped is read, but not computed.
+    JDIMENSION rest = info->output_height - info->output_scanline;
+    if (rest > 1) jpeg_skip_scanlines(info, rest - 1);
+    jpeg_read_scanlines(info, &row, 1);
   }
   jpeg_finish_decompress(info);
 }

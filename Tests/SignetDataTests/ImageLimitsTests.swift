@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CTurboJPEG
+import Foundation
 import SignetData
 import Testing
 
@@ -64,19 +65,51 @@ import Testing
         width: side, height: side, depth: 1, colorType: 0, rows: [[UInt8]](repeating: row, count: side)))
   }
 
-  /// Each scan costs a pass over all blocks, however short it is.
-  @Test func endlessScansAreRefused() throws {
+  /// A grey image of 16×16 pixels in arithmetic coding, by libjpeg-turbo's compressor with TJ_ARITHMETIC=1.
+  private static let arithmetic =
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1x"
+    + "eXBkeFxlZ2P/yQALCAAQABABAREA/8wABgAQEAX/2gAIAQEAAD8A/wBy+kZ0okoYzt9hOq6QKID/2Q=="
+
+  /// It may take less than a bit for many blocks, so that the file's bytes alone would allow too much or too little.
+  @Test func bombsOfArithmeticCodingAreRefused() throws {
+    var file = Array(try #require(Data(base64Encoded: Self.arithmetic)))
+    try decode(file)
+    let start = try #require(file.indices.dropLast().first { file[$0] == 0xff && file[$0 + 1] == 0xc9 })
+    func announce(_ side: Int) {
+      file.replaceSubrange(start + 5..<start + 9, with: [side >> 8, side & 255, side >> 8, side & 255].map { UInt8($0) })
+    }
+    announce(2100)
+    let error = try expectError(.damaged) { try decode(file) }
+    #expect(error.message.contains("can't hold the 2100×2100 pixels"))
+    // Far more than the file's bytes would allow of Huffman codes; its data may be at fault, but not its size.
+    announce(2000)
+    var other: DataError?
+    do { try decode(file) } catch { other = error as? DataError }
+    #expect(other?.message.contains("can't hold") != true)
+  }
+
+  /// A progressive grey image whose last scan, which refines a bit, is there so many times.
+  private func scanned(_ pixels: [UInt8], side: Int, last times: Int) throws -> [UInt8] {
     let file = try SampleJPEG.encode(
-      randomBytes(64 * 64, seed: 2), width: 64, height: 64, format: TJPF_GRAY, subsampling: TJSAMP_GRAY,
-      flags: TJFLAG_PROGRESSIVE)
+      pixels, width: side, height: side, format: TJPF_GRAY, subsampling: TJSAMP_GRAY, flags: TJFLAG_PROGRESSIVE)
     let starts = file.indices.dropLast().filter { file[$0] == 0xff && file[$0 + 1] == 0xda }
     let last = try #require(starts.last)
-    // The last scan refines a bit; read again, it refines it again.
     let scan = file[last..<file.count - 2]
-    func repeated(_ count: Int) -> [UInt8] {
-      file[..<last] + (0..<count).flatMap { _ in scan } + file.suffix(2)
-    }
-    try decode(repeated(1))
-    try expectError(.tooLarge) { try decode(repeated(ImageLimits.scans + 1)) }
+    return file[..<last] + (0..<times).flatMap { _ in scan } + file.suffix(2)
+  }
+
+  /// Each scan costs a pass over all blocks, however short it is.
+  @Test func endlessScansAreRefused() throws {
+    let pixels = randomBytes(64 * 64, seed: 2)
+    try decode(scanned(pixels, side: 64, last: 1))
+    try decode(scanned(pixels, side: 64, last: 50))
+    try expectError(.tooLarge) { try decode(scanned(pixels, side: 64, last: ImageLimits.scans + 1)) }
+  }
+
+  /// Fewer are too many of a large image that a few bytes stand for.
+  @Test func scansOfLargeImagesAreFewer() throws {
+    let flat = [UInt8](repeating: 128, count: 4096 * 4096)
+    try decode(scanned(flat, side: 4096, last: 4))
+    try expectError(.tooLarge) { try decode(scanned(flat, side: 4096, last: 80)) }
   }
 }

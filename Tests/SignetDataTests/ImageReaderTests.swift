@@ -159,6 +159,31 @@ import Testing
     }
   }
 
+  /// Of a part at the top, the rest of the file is read to its end, though no pixel of it is computed.
+  @Test(arguments: [TJSAMP_444, TJSAMP_420])
+  func whatIsBehindThePartIsLookedAt(subsampling: TJSAMP) throws {
+    let file = try SampleJPEG.encode(
+      Self.picture(height: 600, width: 400), width: 400, height: 600, format: TJPF_RGB, subsampling: subsampling)
+    let layout = ImageLayout(height: 100, width: 100, channels: 3)
+    let crops = (0..<400).map { ResizedCrop(random: SplitMix64(seed: UInt64($0))) }.filter {
+      let region = $0.region(height: 600, width: 400)
+      return region.top + region.height < 250
+    }.prefix(4)
+    try #require(crops.count == 4)
+    let zeros = [UInt8](repeating: 0, count: 100)
+    for crop in crops {
+      let good = try read(folder.write(file, to: "good.jpg"), layout, crop: crop)
+      // A trailer, as phones write it, says nothing of what is before it.
+      #expect(try read(folder.write(file + zeros, to: "trailer.jpg"), layout, crop: crop) == good)
+      // Of the last rows, in the middle of what is behind the part, and with what a broken copy has in their place.
+      for (lost, filling) in [(200, []), (file.count / 3, []), (200, zeros), (file.count / 3, zeros)] {
+        let path = try folder.write(Array(file.dropLast(lost)) + filling, to: "cut.jpg")
+        let error = try #require(throws: DataError.self) { try read(path, layout, crop: crop) }
+        #expect([.truncated, .damaged].contains(error.code), "\(lost) bytes lost: \(error)")
+      }
+    }
+  }
+
   /// The same reader serves good files after bad ones.
   @Test func aReaderSurvivesBadFiles() throws {
     let good = try SampleJPEG.encode(

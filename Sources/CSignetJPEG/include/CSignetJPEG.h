@@ -15,10 +15,23 @@ typedef enum __attribute__((enum_extensibility(closed), swift_name("JPEGStatus")
   SJ_TRUNCATED __attribute__((swift_name("truncated"))),
   /// More scans or memory than the limits allow.
   SJ_TOO_LARGE __attribute__((swift_name("tooLarge"))),
+  /// The system has no memory left: the file need not be at fault.
+  SJ_NO_MEMORY __attribute__((swift_name("noMemory"))),
 } sj_status;
 
-/// The most scans of a progressive image, and the most bytes that the library takes for one image besides its rows.
-enum { SJ_MAXIMUM_SCANS = 100, SJ_MAXIMUM_BYTES = 1 << 30 };
+/// Limits of one image.
+enum {
+  /// Bytes that the library takes besides the rows.
+  SJ_MAXIMUM_BYTES = 1 << 30,
+  /// Scans of a progressive image.
+  SJ_MAXIMUM_SCANS = 100,
+  /// Pixels times scans, where there are several scans: 12 of the largest image. Each scan goes over all pixels.
+  SJ_MAXIMUM_SCANNED_PIXELS = 1200000000,
+  /// The same for each byte of the file; a flat grey image in the usual ten scans has 5,120.
+  SJ_SCANNED_PIXELS_PER_BYTE = 8192,
+  /// So many are allowed in a file of any length.
+  SJ_SCANNED_PIXELS_ALLOWED = 1 << 26,
+};
 
 /// What the header of an image says.
 typedef struct {

@@ -28,7 +28,7 @@ final class JPEGDecoder {
   /// - Throws: ``DataError`` if there is no memory.
   init() throws(DataError) {
     guard let decoder = sj_create() else {
-      throw DataError(.unreadable, "the JPEG decoder could not start: out of memory")
+      throw DataError(.systemFailure, "the JPEG decoder could not start: out of memory; free some")
     }
     self.decoder = decoder
   }
@@ -59,10 +59,9 @@ final class JPEGDecoder {
     let layout = ImageLayout(
       height: Int(header.height), width: Int(header.width), channels: header.components == 1 ? 1 : 3)
     try layout.validate(path: path)
-    if !metadata.isArithmetic {
-      try ImageLimits.checkJPEG(
-        height: layout.height, width: layout.width, fileBytes: bytes.count, path: path)
-    }
+    try ImageLimits.checkJPEG(
+      height: layout.height, width: layout.width, isArithmetic: metadata.isArithmetic,
+      fileBytes: bytes.count, path: path)
     return Header(
       height: layout.height, width: layout.width, components: Int(header.components), metadata: metadata)
   }
@@ -134,6 +133,9 @@ final class JPEGDecoder {
         .tooLarge,
         "the JPEG image needs too much work or memory (\(reason)); save it again with fewer scans or pixels",
         path: path)
+    case .noMemory:
+      return DataError(
+        .systemFailure, "there is no memory to decode the JPEG image with (\(reason)); free some", path: path)
     case .truncated:
       return DataError(
         .truncated, "the JPEG data is truncated (\(reason)); save the image again or remove it", path: path)
