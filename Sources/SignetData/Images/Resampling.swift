@@ -3,10 +3,15 @@
 /// An image brought to another size, or a part of it: along columns, then along rows.
 ///
 /// The sums are kept in Float between the two passes and rounded to bytes once, half up. All operations are in a fixed order, so
-/// every machine gives the same bytes.
+/// every machine gives the same bytes. Memory is a few rows of outputs, whatever the sizes: rows of the input come one after
+/// another, and each is added to the outputs that it is part of.
 struct Resampling {
   let rows: ResampleAxis
   let columns: ResampleAxis
+
+  /// The most rows of outputs that are summed at a time; where an image grows so much that a row of it is part of more, the
+  /// outputs are made in groups.
+  private static let mostRows = 64
 
   /// Memory between the two passes, used again for the next image; for one thread at a time.
   final class Scratch {
@@ -22,6 +27,13 @@ struct Resampling {
         memory.initialize(repeating: 0)
       }
       return memory
+    }
+
+    /// Gives the memory back if it is more than so many bytes.
+    func release(above bytes: Int) {
+      guard memory.count * MemoryLayout<Float>.size > bytes else { return }
+      memory.deallocate()
+      memory = UnsafeMutableBufferPointer(start: nil, count: 0)
     }
   }
 
@@ -44,27 +56,51 @@ struct Resampling {
   ) {
     let length = columns.starts.count * channels
     let wide = columns.inputs.count * channels
-    let inputRows = rows.inputs.count
-    guard length > 0, inputRows > 0, let source = input.baseAddress else { return }
-    // A row of the input, the narrowed rows, and the sums of a row; pixels are handled four numbers at a time, hence the rest.
-    let room = scratch.room(wide + 4 + inputRows * length + 4 + length)
+    guard length > 0, !rows.inputs.isEmpty, let source = input.baseAddress, let target = output.baseAddress
+    else { return }
+    let shared = mostOutputsOfARow
+    let (lines, group) = shared <= Self.mostRows ? (shared, rows.starts.count) : (Self.mostRows, Self.mostRows)
+    // A row of the input, the narrowed row, and the sums; pixels are handled four numbers at a time, hence the rest.
+    let room = scratch.room(wide + 4 + length + 4 + lines * length)
     guard let wideRow = room.baseAddress else { return }
     let narrowed = wideRow + wide + 4
-    let sums = narrowed + inputRows * length + 4
-    for row in 0..<inputRows {
-      let start = source + (skipping.rows + row) * stride + skipping.columns * channels
-      for k in 0..<wide { wideRow[k] = Float(start[k]) }
-      if channels == 3 {
-        narrowColors(wideRow, into: narrowed + row * length)
-      } else {
-        narrow(wideRow, channels: channels, into: narrowed + row * length)
+    let sums = narrowed + length + 4
+    for first in Swift.stride(from: 0, to: rows.starts.count, by: group) {
+      let outputs = first..<min(first + group, rows.starts.count)
+      // Those before `done` are made, those from `next` on are not begun.
+      var (done, next) = (first, first)
+      for row in rows.starts[first]..<end(of: outputs.upperBound - 1) {
+        let place = skipping.rows + row - rows.inputs.lowerBound
+        let start = source + place * stride + skipping.columns * channels
+        for k in 0..<wide { wideRow[k] = Float(start[k]) }
+        if channels == 3 {
+          narrowColors(wideRow, into: narrowed)
+        } else {
+          narrow(wideRow, channels: channels, into: narrowed)
+        }
+        while next < outputs.upperBound, rows.starts[next] <= row { next += 1 }
+        for output in done..<next {
+          add(narrowed, of: row, to: output, length: length, sums: sums + output % lines * length)
+        }
+        while done < next, end(of: done) == row + 1 {
+          Self.round(sums + done % lines * length, count: length, into: target + done * length)
+          done += 1
+        }
       }
     }
-    for row in 0..<rows.starts.count {
-      sum(narrowed, row: row, length: length, into: sums)
-      guard let bytes = output.baseAddress else { return }
-      Self.round(sums, count: length, into: bytes + row * length)
+  }
+
+  /// Where the input rows of an output end; like where they start, it never falls from one output to the next.
+  private func end(of output: Int) -> Int { rows.starts[output] + rows.counts[output] }
+
+  /// The most outputs that one row of the input is part of.
+  private var mostOutputsOfARow: Int {
+    var (most, first) = (1, 0)
+    for output in rows.starts.indices {
+      while end(of: first) <= rows.starts[output] { first += 1 }
+      most = max(most, output - first + 1)
     }
+    return most
   }
 
   private func narrow(
@@ -89,7 +125,7 @@ struct Resampling {
     let first = columns.inputs.lowerBound
     let (source, target) = (UnsafeRawPointer(input), UnsafeMutableRawPointer(output))
     let pixel = 3 * MemoryLayout<Float>.size
-    // The four floats behind the last narrowed row are spare.
+    // The four floats behind the narrowed row are spare.
     columns.weights.withUnsafeBufferPointer { weights in
       columns.starts.withUnsafeBufferPointer { starts in
         columns.counts.withUnsafeBufferPointer { counts in
@@ -109,19 +145,17 @@ struct Resampling {
     }
   }
 
-  /// The weighted sum of the narrowed rows of one output row.
-  private func sum(
-    _ input: UnsafeMutablePointer<Float>, row: Int, length: Int, into sums: UnsafeMutablePointer<Float>
+  /// Adds a narrowed row of the input, with its weight, to the sums of an output row.
+  private func add(
+    _ line: UnsafeMutablePointer<Float>, of row: Int, to output: Int, length: Int,
+    sums: UnsafeMutablePointer<Float>
   ) {
-    let first = rows.inputs.lowerBound
-    for tap in 0..<rows.counts[row] {
-      let weight = rows.weights[rows.offsets[row] + tap]
-      let line = input + (rows.starts[row] + tap - first) * length
-      if tap == 0 {
-        for k in 0..<length { sums[k] = weight * line[k] }
-      } else {
-        for k in 0..<length { sums[k] += weight * line[k] }
-      }
+    let tap = row - rows.starts[output]
+    let weight = rows.weights[rows.offsets[output] + tap]
+    if tap == 0 {
+      for k in 0..<length { sums[k] = weight * line[k] }
+    } else {
+      for k in 0..<length { sums[k] += weight * line[k] }
     }
   }
 
