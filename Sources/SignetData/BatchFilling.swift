@@ -41,6 +41,8 @@ struct BatchFilling {
     let failed = failures.withLock { $0 }
     guard let first = failed.min(by: { $0.key < $1.key })?.value else { return count }
     if loader.images.skipped == nil || loader.shuffled { throw first }
+    let serious = failed.filter { !$0.value.isOfFile }
+    if let error = serious.min(by: { $0.key < $1.key })?.value { throw error }
     return closeUp(count, without: failed)
   }
 
@@ -51,7 +53,7 @@ struct BatchFilling {
       do throws(DataError) {
         return try write(image: order[(start + place + offset) % order.count], to: place, room: room)
       } catch {
-        if !mayReplace { throw error }
+        if !mayReplace || !error.isOfFile { throw error }
       }
     }
     throw DataError(

@@ -10,6 +10,9 @@ struct ChannelHistogram {
     counts = [UInt64](repeating: 0, count: 256 * channels)
   }
 
+  /// Whether nothing was counted.
+  var isEmpty: Bool { counts.allSatisfy { $0 == 0 } }
+
   /// Adds images.
   ///
   /// - Shapes: `[…, channels]`.

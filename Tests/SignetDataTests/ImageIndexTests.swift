@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CZlib
 import Foundation
 import Signet
 import SignetData
@@ -41,22 +42,83 @@ import Testing
 
   @Test func anIndexIsUsedAgainUntilAFolderChanges() throws {
     let first = try index()
-    let kept = try Data(contentsOf: URL(filePath: file().paths[0]))
-    #expect(Array(kept) == first.storage)
-    // Renamed behind the index's back: only whoever looks at the files would notice.
+    let kept = URL(filePath: file().paths[0])
+    #expect(try Array(Data(contentsOf: kept)) == first.storage)
+    // The time when the folder was looked through is in the index.
+    func isMadeAgain() throws -> Bool {
+      let before = try Data(contentsOf: kept)
+      _ = try index()
+      return try Data(contentsOf: kept) != before
+    }
+    #expect(try !isMadeAgain())
     let manager = FileManager.default
     let old = photographs.path + "/train/n002/n002_3.JPEG"
     try manager.moveItem(atPath: old, toPath: photographs.path + "/train/n002/zebra.JPEG")
     try photographs.age(2000)
-    #expect(try paths(index()).contains("train/n002/zebra.JPEG"), "another time: looked through again")
-    let times = try manager.attributesOfItem(atPath: photographs.path + "/train/n002")[.modificationDate]
-    try manager.moveItem(atPath: photographs.path + "/train/n002/zebra.JPEG", toPath: old)
-    try manager.setAttributes(
-      [.modificationDate: try #require(times)], ofItemAtPath: photographs.path + "/train/n002")
-    #expect(try paths(index()).contains("train/n002/zebra.JPEG"), "the same time: used again")
+    #expect(try isMadeAgain() && paths(index()).contains("train/n002/zebra.JPEG"), "another time")
+    #expect(try !isMadeAgain())
     try manager.removeItem(atPath: photographs.path + "/train/n003/n003_0.JPEG")
     #expect(try paths(index()).count == 17, "looked through again")
-    #expect(try paths(index()).contains("train/n002/n002_3.JPEG"))
+  }
+
+  /// A file that is written anew in its place changes no folder's time: size and time of the file tell.
+  @Test func filesWrittenInPlaceAreNoticed() throws {
+    let old = try index()
+    let name = "train/n001/n001_2.JPEG"
+    try photographs.folder.write([1, 2, 3], to: name)
+    let new = try index()
+    #expect(new.fileBytes(at: 2) == 3 && new.digest != old.digest)
+    // The same size, another time.
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSinceNow: -5000)], ofItemAtPath: photographs.path + "/" + name)
+    #expect(try index().storage != new.storage)
+    #expect(try index().digest == new.digest)
+  }
+
+  /// While images are read from it.
+  @Test func filesThatChangeMeanwhileAreErrors() throws {
+    let skipped = SkippedImages()
+    let images = try photographs.spec().open(split: .training, skipped: skipped)
+    try #require(FileManager.default.fileExists(atPath: file().paths[0]))
+    let path = try photographs.folder.write([0xff, 0xd8, 0xff], to: "train/n001/n001_2.JPEG")
+    let error = try expectError(.changed) { try images.image(at: 2) }
+    #expect(error.path == path && error.message.contains("has 3 bytes") && !error.isOfFile)
+    #expect(skipped.count == 0, "it is not the file's fault")
+    #expect(!FileManager.default.fileExists(atPath: file().paths[0]), "so that it is made again")
+    _ = try images.image(at: 3)
+  }
+
+  /// One bad file is told when it is read, like others that can't be.
+  @Test func aLinkToNothingIsAnImageThatCanNotBeRead() throws {
+    let link = photographs.path + "/train/n001/n001_7.JPEG"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "nowhere")
+    let skipped = SkippedImages()
+    let images = try photographs.spec().open(split: .training, skipped: skipped)
+    #expect(images.count == 19)
+    #expect(try index().fileBytes(at: 6) == -1)
+    let error = try expectError(.notFound) { try images.image(at: 6) }
+    #expect(error.path == link && error.isOfFile && skipped.count == 1)
+  }
+
+  /// The checksum is no secret: whoever writes an index writes a right one.
+  @Test func namesThatLeadOutOfTheFolderAreRefused() throws {
+    let storage = try index().storage
+    func renamed(_ old: String, _ new: String) throws -> ImageIndex? {
+      var bytes = storage
+      let place = try #require(bytes.indices.first { bytes[$0...].starts(with: old.utf8) })
+      bytes.replaceSubrange(place..<place + old.utf8.count, with: new.utf8)
+      let sum = bytes[16...].withUnsafeBufferPointer { crc32(0, $0.baseAddress, uInt($0.count)) }
+      for k in 0..<4 { bytes[12 + k] = UInt8(truncatingIfNeeded: sum >> UInt(8 * k)) }
+      return ImageIndex(bytes, folder: photographs.path + "/train")
+    }
+    for name in ["../n_3.JPEG", "/003_3.JPEG", "n0/3_3.JPEG", ".003_3.JPEG", "n003_3.JPE\0"] {
+      #expect(try renamed("n003_3.JPEG", name) == nil, "\(name)")
+    }
+    for name in ["../n", "/etc", "n/03", "....", "n00\0"] {
+      #expect(try renamed("n003", name) == nil, "\(name)")
+    }
+    #expect(try renamed("n003_3.JPEG", "m003_3.JPEG") != nil)
+    #expect(try renamed("n003", "m003") != nil)
   }
 
   /// A folder that was changed within the last seconds may change again without another time.

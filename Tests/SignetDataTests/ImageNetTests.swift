@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CTurboJPEG
 import Foundation
 import Signet
 import SignetData
@@ -112,6 +113,52 @@ import Testing
           #expect(memory.label(at: index) == files.label(at: index))
         }
       }
+    }
+  }
+
+  /// What a run from before kept in memory, it keeps there.
+  @Test func theLimitOfMemoryIsTheCallers() throws {
+    let folder = try SamplePhotographs(perClass: 3)
+    for (limit, isStreamed) in [(Int.max, false), (0, true)] {
+      let images = try folder.spec("folder").open(split: .training, fit: .layout(input), memoryLimit: limit)
+      #expect(images.isStreamed == isStreamed && (images.digest != nil) == isStreamed)
+    }
+  }
+
+  /// Sizes come from the beginnings of the files, and are those of the pictures upright.
+  @Test func turnedPicturesHaveOneSize() throws {
+    let folder = try SamplePhotographs(perClass: 2, size: (50, 44))
+    let lying = try SampleJPEG.encode(
+      ImageReaderTests.picture(height: 44, width: 50), width: 50, height: 44, format: TJPF_RGB)
+    let turned = SampleJPEG.inserting(
+      segment: 0xe1, SampleJPEG.exif(orientation: 6, littleEndian: false), into: lying)
+    // A preview and a profile that go beyond what is looked at first.
+    let far = (0..<6).reduce(turned) { file, _ in
+      SampleJPEG.inserting(segment: 0xe2, [UInt8](repeating: 1, count: 60_000), into: file)
+    }
+    for file in [turned, far] {
+      try folder.folder.write(file, to: "train/n001/n001_0.JPEG")
+      let images = try folder.spec("folder").open(split: .training, fit: .network(required: input))
+      #expect(!images.isStreamed && images.count == 6)
+    }
+    try folder.folder.write(lying, to: "train/n001/n001_0.JPEG")
+    #expect(try folder.spec("folder").open(split: .training, fit: .network(required: input)).isStreamed)
+  }
+
+  @Test func absurdSizesAreErrors() throws {
+    let folder = try SamplePhotographs(perClass: 2, size: (50, 44))
+    let header = bigEndian(0x7fff_ffff) + bigEndian(0x7fff_ffff) + [8, 2, 0, 0, 0]
+    let magic: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
+    let png = magic + SamplePNG.chunk("IHDR", header)
+    let path = try folder.folder.write(png, to: "train/n001/n001_0.JPEG")
+    for fit in [ImageFit.network(), .network(required: input)] {
+      let error = try expectError(.tooLarge) {
+        try folder.spec("folder").open(split: .training, fit: fit)
+      }
+      #expect(error.path == path)
+      let skipped = SkippedImages()
+      #expect(try folder.spec("folder").open(split: .training, fit: fit, skipped: skipped).count == 5)
+      #expect(skipped.count == 1)
     }
   }
 

@@ -199,6 +199,13 @@ import Testing
     // ImageNet's own are known.
     #expect(try images().channelStatistics().mean == [0.485, 0.456, 0.406])
     _ = try spoil("train", 2, 2)
-    try expectError(.wrongFormat) { try streamed.channelStatistics() }
+    try expectError(.changed) { try streamed.channelStatistics() }
+    func open(_ skipped: SkippedImages?) throws -> any ImageSource {
+      try photographs.spec("folder").open(split: .training, fit: .layout(Self.layout), skipped: skipped)
+    }
+    try expectError(.wrongFormat) { try open(nil).channelStatistics() }
+    #expect(try open(SkippedImages()).channelStatistics().mean != mean)
+    for label in 0..<3 { for number in 0..<6 { _ = try spoil("train", label, number) } }
+    try expectError(.empty) { try open(SkippedImages()).channelStatistics() }
   }
 }

@@ -56,7 +56,7 @@ struct FolderDecoding {
     do throws(DataError) {
       return try reader.size(path: path)
     } catch {
-      guard let skipped else { throw error }
+      guard let skipped, error.isOfFile else { throw error }
       skipped.add(error, path: path)
       return nil
     }
@@ -103,7 +103,7 @@ struct FolderDecoding {
       do throws(DataError) {
         return try ImageDecoder.decode(path: files.path(at: place))
       } catch {
-        guard let skipped else { throw error }
+        guard let skipped, error.isOfFile else { throw error }
         skipped.add(error, path: files.path(at: place))
       }
     }
@@ -134,14 +134,14 @@ struct FolderDecoding {
           outcomes.cells[index] = .decoded(isGrey: image.channels == 1)
         } catch {
           place.initialize(repeating: 0)
-          skipped?.add(error, path: files.path(at: index))
+          if error.isOfFile { skipped?.add(error, path: files.path(at: index)) }
           outcomes.cells[index] = .failed(error)
         }
       }
       initialized = foundOther.load(ordering: .relaxed) ? 0 : files.count * size
     }
     if foundOther.load(ordering: .relaxed) { return nil }
-    if skipped == nil, let error = outcomes.firstError { throw error }
+    if let error = outcomes.firstError(exceptOfFiles: skipped != nil) { throw error }
     let places = outcomes.decoded
     guard places.count < files.count else {
       return Decoded(pixels: pixels, places: places, areGrey: outcomes.areGrey)
@@ -171,8 +171,8 @@ struct FolderDecoding {
       cells.deallocate()
     }
 
-    var firstError: DataError? {
-      for case .failed(let error) in cells { return error }
+    func firstError(exceptOfFiles: Bool) -> DataError? {
+      for case .failed(let error) in cells where !(exceptOfFiles && error.isOfFile) { return error }
       return nil
     }
 

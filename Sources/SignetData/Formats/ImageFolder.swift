@@ -78,8 +78,10 @@ struct ImageFolder {
   }
 
   private func classes(in folder: String) throws(DataError) -> [String] {
-    let names = try FileSystem.names(in: folder).filter {
-      FileSystem.kind(of: FileSystem.join(folder, $0)) == .folder
+    // A class that is passed over would move the labels of those behind it.
+    var names: [String] = []
+    for name in try FileSystem.names(in: folder) {
+      if try FileSystem.isFolder(FileSystem.join(folder, name)) { names.append(name) }
     }
     if names.isEmpty {
       throw DataError(.empty, "has no folders; make one with images for each class", path: folder)

@@ -4,6 +4,9 @@ import Signet
 
 /// Image files brought to a layout, with memory and decoder that serve one image after another; for one thread at a time.
 ///
+/// What is not needed is not looked at: a JPEG file that is cut off is noticed in any case, damage within it where its pixels are
+/// needed. So whether a damaged file can be read depends on the crop, and a list of such files grows from epoch to epoch.
+///
 /// Of a large JPEG image only the part that is needed is decoded, and at 1/2, 1/4 or 1/8 of its size where the input shows no more
 /// than that. Both follow from the sizes of image and part alone. A layout that stretches whole images, without a crop, is made
 /// of all pixels: that is what `PixelImage.fitted(to:)` gives.
@@ -25,14 +28,16 @@ package final class ImageReader {
 
   /// Reads a file as an input of a network.
   ///
-  /// `crop` is the part that becomes the input, instead of what the layout says; `output` has room for the layout's bytes.
-  /// - Throws: ``DataError`` with the path, as ``ImageDecoder/decode(path:)`` does.
-  package func read(
+  /// `crop` is the part that becomes the input, instead of what the layout says; `output` has room for the layout's bytes. `check`
+  /// is given size and time of the file before it is decoded.
+  /// - Throws: ``DataError`` with the path, as ``ImageDecoder/decode(path:)`` does; what `check` throws.
+  func read(
     path: String, as layout: ImageLayout, crop: ResizedCrop? = nil,
-    into output: UnsafeMutableBufferPointer<UInt8>
+    into output: UnsafeMutableBufferPointer<UInt8>,
+    check: (FileSystem.Stamp) throws(DataError) -> Void
   ) throws(DataError) {
-    try FileSystem.load(path, limit: ImageLimits.fileBytes, into: &file)
     defer { releaseLargeMemory() }
+    try check(FileSystem.load(path, limit: ImageLimits.fileBytes, into: &file))
     guard file.starts(with: JPEGDecoder.magic) else {
       return fit(try ImageDecoder.decode(bytes: file, path: path), as: layout, crop: crop, into: output)
     }
@@ -42,6 +47,14 @@ package final class ImageReader {
       let header = try jpeg.open(bytes, metadata: metadata, path: path)
       try read(header, bytes: bytes, path: path, as: layout, crop: crop, into: output)
     }
+  }
+
+  /// The same of a file that nothing is known of.
+  package func read(
+    path: String, as layout: ImageLayout, crop: ResizedCrop? = nil,
+    into output: UnsafeMutableBufferPointer<UInt8>
+  ) throws(DataError) {
+    try read(path: path, as: layout, crop: crop, into: output) { _ in }
   }
 
   private func read(
@@ -83,21 +96,27 @@ package final class ImageReader {
     if channels < layout.channels { PixelImage.spreadGrey(output, count: layout.height * layout.width) }
   }
 
-  /// Rows and columns of the image in a file, upright; only its header is decoded.
+  /// Bytes of a file that are looked at for its size: a camera's preview and colour profile stand before it.
+  private static let headBytes = 256 << 10
+
+  /// Rows and columns of the image in a file, upright; only its beginning is read, unless the size is not there.
   ///
   /// - Throws: ``DataError`` with the path.
   func size(path: String) throws(DataError) -> (height: Int, width: Int) {
-    try FileSystem.load(path, limit: ImageLimits.fileBytes, into: &file)
-    guard file.starts(with: JPEGDecoder.magic) else {
-      if let size = PNGDecoder.size(file) { return size }
-      let image = try ImageDecoder.decode(bytes: file, path: path)
-      return (image.height, image.width)
+    try FileSystem.load(path, limit: ImageLimits.fileBytes, first: Self.headBytes, into: &file)
+    var found: (height: Int, width: Int)?
+    if file.starts(with: JPEGDecoder.magic) {
+      let metadata = JPEGMetadata(file)
+      found = metadata.storedSize.map { metadata.orientation >= 5 ? (height: $0.width, width: $0.height) : $0 }
+    } else {
+      found = PNGDecoder.size(file)
     }
-    let metadata = JPEGMetadata(file)
-    return try file.withUnsafeBufferPointer { bytes throws(DataError) in
-      let header = try jpeg.open(bytes, metadata: metadata, path: path)
-      return metadata.orientation >= 5 ? (header.width, header.height) : (header.height, header.width)
+    if let found {
+      try ImageLayout(height: found.height, width: found.width, channels: 3).validate(path: path)
+      return found
     }
+    let image = try ImageDecoder.decode(path: path)
+    return (image.height, image.width)
   }
 
   private static func sampling(
@@ -137,6 +156,7 @@ package final class ImageReader {
   /// Gives back what an unusually large image took.
   private func releaseLargeMemory() {
     if file.capacity > Self.keptBytes { file = [] }
+    scratch.release(above: Self.keptBytes)
     if pixels.count > Self.keptBytes {
       pixels.deallocate()
       pixels = UnsafeMutableBufferPointer(start: nil, count: 0)

@@ -74,7 +74,9 @@ extension ImageIndex {
     guard layout.count == bytes.count, images > 0,
       bytes.areEnds(at: layout.folderNameEnds, count: folders - 1, of: layout.folderNameBytes),
       bytes.areEnds(at: layout.nameEnds, count: images, of: layout.imageNameBytes),
-      bytes.areBelow(folders - 1, at: layout.labels, count: images)
+      bytes.areBelow(folders - 1, at: layout.labels, count: images),
+      bytes.areFileNames(ends: layout.folderNameEnds, bytes: layout.folderNames, count: folders - 1),
+      bytes.areFileNames(ends: layout.nameEnds, bytes: layout.names, count: images)
     else { return nil }
     self.init(
       folder: folder, made: bytes.number(at: 16, as: Int64.self), digest: Self.text(of: bytes[48..<80]),
@@ -118,6 +120,22 @@ extension [UInt8] {
       last = end
     }
     return Int(last) == total
+  }
+
+  /// Whether texts are names that a folder's files can have: an index from elsewhere must not lead out of its folder.
+  ///
+  /// The ends of the texts must be right. Names that begin with a dot are passed over in folders.
+  fileprivate func areFileNames(ends: Int, bytes: Int, count: Int) -> Bool {
+    var start = 0
+    for index in 0..<count {
+      let end = Int(number(at: ends + 4 * index, as: UInt32.self))
+      let name = self[bytes + start..<bytes + end]
+      guard let first = name.first, first != UInt8(ascii: "."),
+        !name.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 })
+      else { return false }
+      start = end
+    }
+    return true
   }
 
   fileprivate func areBelow(_ bound: Int, at offset: Int, count: Int) -> Bool {

@@ -39,6 +39,8 @@ package struct ImageIndex: Sendable {
   let layout: Layout
   /// The content of the index file.
   package let storage: [UInt8]
+  /// The index file, if there is one.
+  var file: String?
 
   /// How many images there are.
   package var count: Int { layout.images }
@@ -58,7 +60,7 @@ package struct ImageIndex: Sendable {
     return Int(storage.number(at: layout.labels + 4 * index, as: UInt32.self))
   }
 
-  /// Bytes of an image's file when the folder was looked through.
+  /// Bytes of an image's file when the folder was looked through; -1 if that could not be told.
   package func fileBytes(at index: Int) -> Int64 {
     precondition(index >= 0 && index < count, "image \(index) of \(count)")
     return storage.number(at: layout.sizes + 8 * index, as: Int64.self)
@@ -75,7 +77,23 @@ package struct ImageIndex: Sendable {
     storage.number(at: layout.folderTimes + 8 * index, as: Int64.self)
   }
 
-  /// Whether the folders have the files that the index knows: a look at each folder, none at the files.
+  /// Refuses a file that has another size than the index says: it was written anew in its place, which no folder's time tells.
+  ///
+  /// The index file is removed, so that the folder is looked through the next time.
+  /// - Throws: ``DataError`` with code `.changed`.
+  func check(_ stamp: FileSystem.Stamp, at index: Int) throws(DataError) {
+    guard stamp.size != fileBytes(at: index) else { return }
+    if let file { FileSystem.remove(file) }
+    throw DataError(
+      .changed,
+      "has \(stamp.size) bytes, and had \(max(0, fileBytes(at: index))) when its folder was looked through; "
+        + "if it should be another file now, start the command again", path: path(at: index))
+  }
+
+  /// How many files ``isCurrent()`` looks at.
+  private static let sampleSize = 1000
+
+  /// Whether the folders have the files that the index knows: a look at each folder, and at some files that lie evenly among all.
   ///
   /// A folder's time changes when a file in it is added, removed or renamed. It is trusted if it lies two seconds before the index, for
   /// file systems may count no finer.
@@ -86,7 +104,13 @@ package struct ImageIndex: Sendable {
         stamp.modified < made - 2_000_000_000
       else { return false }
     }
-    return true
+    let sample = min(count, Self.sampleSize)
+    return (0..<sample).allSatisfy { place in
+      let image = place * count / sample
+      let stamp = (try? FileSystem.stamp(of: path(at: image))) ?? .unknown
+      return stamp.size == fileBytes(at: image)
+        && stamp.modified == storage.number(at: layout.times + 8 * image, as: Int64.self)
+    }
   }
 }
 

@@ -13,7 +13,8 @@ struct ImageIndexBuilder {
 
   /// The index of a folder as it is now; the images are sorted by class and name.
   ///
-  /// - Throws: ``DataError``: `.notFound`, `.unreadable`, `.empty` for a class without images, `.tooLarge` for too many images.
+  /// - Throws: ``DataError``: `.notFound`, `.unreadable` for a folder, `.systemFailure`, `.empty` for a class without images,
+  ///   `.tooLarge` for too many images.
   static func index(of folder: String, classes: [String]) throws(DataError) -> ImageIndex {
     var builder = ImageIndexBuilder(folder: folder)
     return try builder.index(classes)
@@ -36,7 +37,7 @@ struct ImageIndexBuilder {
       folderTimes.append(try FileSystem.stamp(of: path).modified)
       hash.update("\(name)\n")
       for image in try ImageFolder.images(in: path) {
-        let stamp = try FileSystem.stamp(of: FileSystem.join(path, image))
+        let stamp = try Self.stamp(of: FileSystem.join(path, image))
         hash.update("\(image)/\(stamp.size)\n")
         try add(image, stamp, label: label)
       }
@@ -44,6 +45,16 @@ struct ImageIndexBuilder {
     return ImageIndex(
       folder: folder, made: made, digest: hash.finalize(), classes: classes, folderTimes: folderTimes,
       labels: labels, stamps: stamps, nameEnds: nameEnds, names: names)
+  }
+
+  /// Size and time of an image; of a link to nothing, and other files that can't be looked at, what reading them will tell.
+  private static func stamp(of path: String) throws(DataError) -> FileSystem.Stamp {
+    do throws(DataError) {
+      return try FileSystem.stamp(of: path)
+    } catch {
+      guard error.isOfFile else { throw error }
+      return .unknown
+    }
   }
 
   private mutating func add(

@@ -34,8 +34,8 @@ package struct ImageIndexFile {
   /// - Throws: ``DataError`` if the folder can't be looked through.
   package func index(classes: [String]) throws(DataError) -> ImageIndex {
     if let index = kept(classes: classes) { return index }
-    let index = try ImageIndexBuilder.index(of: folder, classes: classes)
-    keep(index)
+    var index = try ImageIndexBuilder.index(of: folder, classes: classes)
+    index.file = keep(index)
     return index
   }
 
@@ -43,17 +43,20 @@ package struct ImageIndexFile {
   func kept(classes: [String]) -> ImageIndex? {
     for path in paths {
       guard let bytes = try? FileSystem.contents(of: path, limit: ImageIndex.maximumFileBytes),
-        let index = ImageIndex(bytes, folder: folder), index.classes == classes, index.isCurrent()
+        var index = ImageIndex(bytes, folder: folder), index.classes == classes, index.isCurrent()
       else { continue }
+      index.file = path
       return index
     }
     return nil
   }
 
-  private func keep(_ index: ImageIndex) {
+  /// Writes an index to the first place that takes it, which is returned.
+  private func keep(_ index: ImageIndex) -> String? {
     for (place, path) in paths.enumerated() {
       if place > 0, let slash = path.lastIndex(of: "/") { FileSystem.makeFolders(String(path[..<slash])) }
-      if (try? index.storage.withUnsafeBytes({ try AtomicFile.write($0, to: path) })) != nil { return }
+      if (try? index.storage.withUnsafeBytes({ try AtomicFile.write($0, to: path) })) != nil { return path }
     }
+    return nil
   }
 }

@@ -68,9 +68,11 @@ package struct StreamedImages: ImageSource {
     let reader = try readers.take()
     defer { readers.give(back: reader) }
     do throws(DataError) {
-      try reader.read(path: path, as: layout, crop: crop, into: scratch)
+      try reader.read(path: path, as: layout, crop: crop, into: scratch) { stamp throws(DataError) in
+        try self.index.check(stamp, at: Int(chosen[index]))
+      }
     } catch {
-      skipped?.add(error, path: path)
+      if error.isOfFile { skipped?.add(error, path: path) }
       throw error
     }
     body(UnsafeBufferPointer(scratch))
@@ -78,7 +80,7 @@ package struct StreamedImages: ImageSource {
 
   /// Mean and deviation over at most ``sampleSize`` images, which lie evenly among all; or what is known beforehand.
   ///
-  /// - Throws: ``DataError`` that names the first file which can't be read, unless such files are skipped.
+  /// - Throws: ``DataError`` that names the first file which can't be read, unless such files are skipped; `.empty` if all are.
   package func channelStatistics() throws(DataError) -> (mean: [Float], deviation: [Float]) {
     if let known, known.mean.count == channels { return known }
     let sample = min(count, Self.sampleSize)
@@ -94,6 +96,9 @@ package struct StreamedImages: ImageSource {
       guard let result = results.withLock({ $0[piece] }) else { continue }
       histogram.add(try result.get())
     }
+    guard !histogram.isEmpty else {
+      throw DataError(.empty, "\(name): none of \(sample) images can be read; mend the files or the path")
+    }
     return histogram.statistics
   }
 
@@ -105,7 +110,7 @@ package struct StreamedImages: ImageSource {
       do throws(DataError) {
         try withPixels(at: image, crop: nil, scratch: scratch) { histogram.add($0) }
       } catch {
-        if skipped == nil { return .failure(error) }
+        if skipped == nil || !error.isOfFile { return .failure(error) }
       }
     }
     return .success(histogram)
