@@ -82,7 +82,13 @@ package struct TrainingRun {
       try observe(.step(result, epoch: trainer.epoch + 1))
       after = try afterStep(result)
       // Nothing is saved between an epoch's last step and its figures.
-      batch = try next()
+      do {
+        batch = try next()
+      } catch {
+        // The data's failure comes after a step that is done: nothing of it is lost. What it says counts more than that of saving.
+        try? keep(trainer.compactModel())
+        throw error
+      }
       guard batch != nil else { break }
       if after != .goOn { try keep(try trainer.compactModel()) }
       if after == .stop { return .stop }
