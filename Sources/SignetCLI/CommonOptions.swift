@@ -80,9 +80,7 @@ struct DataOptions: ParsableArguments {
   }
 
   /// Where unreadable files are listed, if they are passed over.
-  func skipped(continuing text: String = "") -> SkippedImages? {
-    skipUnreadable ? SkippedImages(continuing: text) : nil
-  }
+  var skipped: SkippedImages? { skipUnreadable ? SkippedImages() : nil }
 
   /// A part of the data as a model takes it.
   func images(_ split: Split, for model: CompactModel, skipped: SkippedImages?) throws -> any ImageSource {
@@ -107,6 +105,7 @@ extension Split: ExpressibleByArgument {}
 struct InputBatches {
   let loader: BatchLoader
   private var next = 0
+  private var hasImages = false
   private let workers: Int
   private let order: [Int]
   private let inputs: AlignedBuffer<Float>
@@ -124,14 +123,23 @@ struct InputBatches {
   }
 
   /// The next batch that has images; its inputs are valid until the next call.
+  ///
+  /// - Throws: ``DataError``, also if all images were passed over: a figure of none would mean nothing.
   mutating func batch() throws -> (inputs: UnsafePointer<Float>, labels: [Int32])? {
     var count = 0
     while count == 0 {
-      guard next < loader.batchesPerEpoch else { return nil }
+      guard next < loader.batchesPerEpoch else {
+        guard hasImages else {
+          throw DataError(
+            .empty, "\(loader.images.name): none of the \(counted(order.count, "image")) can be read; mend the files or the path")
+        }
+        return nil
+      }
       count = try loader.fill(
         batch: next, of: order, epoch: 0, workers: workers, inputs: inputs.pointer, labels: labels.pointer)
       next += 1
     }
+    hasImages = true
     return (UnsafePointer(inputs.pointer), Array(UnsafeBufferPointer(start: labels.pointer, count: count)))
   }
 }

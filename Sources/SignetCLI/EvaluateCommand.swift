@@ -41,7 +41,7 @@ struct EvaluateCommand: ParsableCommand {
 
   func run() throws {
     let engine = try Engine(CompactModel(path: model), crew: threads.crew(), batch: batchSize)
-    let skipped = data.skipped()
+    let skipped = data.skipped
     let images = try data.images(split, for: engine.model, skipped: skipped)
     let (evaluation, milliseconds) = try engine.evaluate(images, batchSize: batchSize)
     let result = Result(

@@ -47,6 +47,11 @@ struct RunFolder {
   func create(_ configuration: RunConfiguration) throws {
     try checkIsFree()
     try Self.makeFolder(path)
+    try save(configuration)
+  }
+
+  /// Writes the run's settings.
+  func save(_ configuration: RunConfiguration) throws {
     let text = try ConfigurationText.yaml(configuration)
     try write(
       Array("# A run of signet train; `signet train --resume --output DIR` goes on with it.\n\(text)".utf8),

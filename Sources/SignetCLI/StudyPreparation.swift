@@ -43,7 +43,8 @@ struct StudyPreparation {
       classNames: images.classNames, epochs: epochs, batchSize: settings.batchSize,
       validation: settings.validation, seed: run.seed,
       precision: settings.precision ?? RunConfiguration.defaultPrecision(of: run.method),
-      augmentation: settings.augmentation, dataDigest: images.digest
+      augmentation: settings.augmentation, dataDigest: images.digest,
+      skipUnreadable: settings.skipUnreadable == true
     ).validated()
   }
 

@@ -19,7 +19,7 @@ extension TrainCommand {
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
       seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method),
       augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description,
-      dataDigest: images.digest)
+      dataDigest: images.digest, skipUnreadable: data.skipUnreadable)
     return (configuration, images)
   }
 
@@ -28,9 +28,7 @@ extension TrainCommand {
     _ stored: RunConfiguration, skipped: SkippedImages?
   ) throws -> (RunConfiguration, any ImageSource) {
     try checkOptions(against: stored)
-    let images = try DataSpec(parsing: stored.data).open(
-      split: .training, root: data.dataRoot, fit: .layout(ImageLayout(stored.preprocessing)),
-      skipped: skipped)
+    let images = try DataSpec(parsing: stored.data).images(of: stored, root: data.dataRoot, skipped: skipped)
     // Mean and deviation stand for the images: other ones would hardly have the same to the last bit.
     guard images.classNames == stored.classNames, images.digest == stored.dataDigest,
       try Preprocessing(of: images, validation: stored.validation, seed: stored.seed, for: stored.method)

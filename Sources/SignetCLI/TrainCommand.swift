@@ -111,13 +111,18 @@ struct TrainCommand: ParsableCommand {
     StopSignal.catchOnce()
     let folder = RunFolder(output)
     let crew = try threads.crew()
-    let stored = resume ? try folder.checkpoint(tell: Self.tell).trainer : nil
+    var stored = resume ? try folder.checkpoint(tell: Self.tell).trainer : nil
     if stored == nil { try folder.checkIsFree() }
-    let skipped = data.skipped(continuing: resume ? folder.skippedText : "")
+    // A run that stopped at an unreadable file may go on without it; one that passes over such files always does.
+    if data.skipUnreadable { stored?.skipUnreadable() }
+    let skips = stored.map { $0.configuration.skipUnreadable == true } ?? data.skipUnreadable
+    let skipped = skips ? SkippedImages(continuing: resume ? folder.skippedText : "") : nil
     let (configuration, images) =
       try stored.map { try resumed($0.configuration, skipped: skipped) } ?? fresh(skipped: skipped)
     let job = try TrainingJob(
-      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew)
+      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew,
+      skipped: skipped)
+    if stored != nil, data.skipUnreadable { try folder.save(configuration) }
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
     progress.data = { [batches = job.batches] in batches.summary }

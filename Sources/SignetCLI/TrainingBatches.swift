@@ -65,6 +65,8 @@ final class TrainingBatches {
   }
 
   /// The share of the time between steps' starts that training spent waiting for data.
+  ///
+  /// Data cost more than that: decoding takes processor time from the steps meanwhile, which only a run without it can tell.
   var waitShare: Double {
     let all = (waited + trained).seconds
     return all > 0 ? waited.seconds / all : 0

@@ -23,6 +23,19 @@ extension NetworkFile {
   }
 }
 
+extension DataSpec {
+  /// The training images of a run that was started before: in its layout, and in memory or not as they were then.
+  ///
+  /// A run without a digest had them in memory, also those that are read as needed by now; its mean and deviation are of all of them.
+  func images(
+    of run: RunConfiguration, root: String?, skipped: SkippedImages?
+  ) throws -> any ImageSource {
+    try open(
+      split: .training, root: root, fit: .layout(ImageLayout(run.preprocessing)), skipped: skipped,
+      memoryLimit: run.dataDigest == nil ? .max : 0)
+  }
+}
+
 extension Preprocessing {
   /// What brings images to mean 0 and deviation 1, in each channel, of those that are not held out.
   init(of images: any ImageSource, validation: Int, seed: UInt64, for method: Method) throws {

@@ -15,18 +15,22 @@ struct TrainingJob {
   let batches: TrainingBatches
   private let isNew: Bool
   private let crew: Crew
+  private let skipped: SkippedImages?
 
   var stepsPerEpoch: Int { batches.loader.batchesPerEpoch }
 
   /// Prepares a new run, or one that goes on from what its checkpoint holds; makes no file yet.
   ///
-  /// `images` are the data's training part, from which the configuration's share is held out.
+  /// `images` are the data's training part, from which the configuration's share is held out; `skipped` is the list of unreadable
+  /// files that the folder keeps.
   init(
-    folder: RunFolder, configuration: RunConfiguration, images: any ImageSource, stored: Trainer?, crew: Crew
+    folder: RunFolder, configuration: RunConfiguration, images: any ImageSource, stored: Trainer?,
+    crew: Crew, skipped: SkippedImages? = nil
   ) throws {
     self.folder = folder
     self.configuration = configuration
     self.crew = crew
+    self.skipped = skipped
     (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
     batches = try TrainingBatches(training, configuration, workers: crew.pool.threads)
     isNew = stored == nil
@@ -58,10 +62,10 @@ struct TrainingJob {
         guard held.count > 0 else { return nil }
         return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
       },
-      save: { [folder, images = training] checkpoint, model in
+      save: { [folder, skipped] checkpoint, model in
         try log.flush()
+        try folder.save(skipped: skipped)
         try folder.save(checkpoint: checkpoint, model: model, keeping: checkpoints.kept)
-        try folder.save(skipped: images.skipped)
       },
       observe: { event in
         try log.write(event)
@@ -71,8 +75,9 @@ struct TrainingJob {
     do {
       try run.run(on: context())
     } catch {
-      // The steps up to the error tell what led to it; the error itself is what counts.
+      // The steps up to the error tell what led to it, as do files that were passed over; the error itself is what counts.
       try? log.close()
+      try? folder.save(skipped: skipped)
       throw error
     }
     try log.close()

@@ -44,6 +44,7 @@ struct VerifyCommand: ParsableCommand {
     let identicalLogits: Int
     let largestLogitDifference: Float
     let layers: [Layer]
+    let skippedImages: Int?
   }
 
   func run() throws {
@@ -52,7 +53,7 @@ struct VerifyCommand: ParsableCommand {
     let crew = try threads.crew()
     let model = try CompactModel(bytes: trainer.compactModel(), path: checkpoint)
     let engine = try Engine(model, crew: crew, batch: 64)
-    let skipped = data.skipped()
+    let skipped = data.skipped
     var set = try data.images(split, for: model, skipped: skipped)
     try engine.checkClasses(of: set)
     let available = set.count
@@ -72,7 +73,7 @@ struct VerifyCommand: ParsableCommand {
           name: $0.layer, activations: $0.activations, differentActivations: $0.differentActivations,
           ties: $0.ties,
           accumulators: $0.accumulators, differentAccumulators: $0.differentAccumulators)
-      })
+      }, skippedImages: skipped?.count)
     try output.print(result) {
       show(result)
       if let images, images > available {

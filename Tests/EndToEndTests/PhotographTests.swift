@@ -20,7 +20,7 @@ struct PhotographTests {
     """
 
   /// `photos` with `train` and `val`, and `net.yaml`; classes that differ in colour, in pictures of 40 to 120 pixels.
-  private static func newFolder() throws -> String {
+  static func newFolder() throws -> String {
     let folder = try Workspace.newFolder()
     try Workspace.write(Array(network.utf8), to: folder + "/net.yaml")
     for (label, name) in ["n01", "n02", "n03"].enumerated() {
@@ -42,7 +42,7 @@ struct PhotographTests {
     return folder
   }
 
-  private static func arguments(
+  static func arguments(
     _ output: String, epochs: Int = 6, data: String = "imagenet:photos"
   ) -> [String] {
     [
@@ -145,33 +145,5 @@ struct PhotographTests {
     try expectFailure(
       ["train", "--resume", "--output", "run"], in: folder, says: ["imagenet:photos is not the data"],
       changes: true)
-  }
-
-  @Test func unreadablePicturesAreNamedOrSkipped() throws {
-    let folder = try Self.newFolder()
-    let (bad, held) = ("photos/train/n02/7.JPEG", "photos/val/n03/1.JPEG")
-    let good = try Workspace.read(folder + "/" + bad)
-    try Workspace.write(Array(good.dropLast(good.count / 2)), to: folder + "/" + bad)
-    try Workspace.write(Array("no picture".utf8), to: folder + "/" + held)
-    try expectFailure(
-      Self.arguments("failed"), in: folder, says: [bad, "truncated", "save the image again"], changes: true)
-    let skipping = try SignetProcess.run(Self.arguments("run") + ["--skip-unreadable"], in: folder)
-    #expect(try skipping.json()["skipped_images"] as? Int == 1)
-    #expect(skipping.errors == "1 image can't be read: listed in run/skipped.txt\n")
-    let list = try String(contentsOfFile: folder + "/run/skipped.txt", encoding: .utf8)
-    #expect(
-      list.hasPrefix(bad + "\t") && list.contains("truncated") && list.split(separator: "\n").count == 1)
-    try expectFailure(
-      ["evaluate", "run/model.signet", "--data", "imagenet:photos"], in: folder,
-      says: [held, "neither JPEG"],
-      changes: true)
-    let evaluated = try signet(
-      "evaluate", "run/model.signet", "--data", "imagenet:photos", "--skip-unreadable", "--json", in: folder)
-    #expect(try evaluated.json()["count"] as? Int == 11)
-    #expect(try evaluated.json()["skipped_images"] as? Int == 1)
-    #expect(evaluated.errors.hasPrefix(held + "\t") && evaluated.errors.contains("1 image can't be read"))
-    try expectFailure(
-      Self.arguments("other", data: "cifar10:photos") + ["--skip-unreadable"], in: folder, status: 64,
-      says: ["--skip-unreadable goes with folder:DIR and imagenet:DIR"])
   }
 }

@@ -22,12 +22,14 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   package var augmentation: String?
   /// Of training images that are read from their files: what tells them from others, without reading them.
   package var dataDigest: String?
+  /// Whether image files that can't be read are passed over; nil, as in files from before, is not.
+  package var skipUnreadable: Bool?
 
   package init(
     data: String, network: NetworkDescription, method: Method, preprocessing: Preprocessing,
     classNames: [String],
     epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil,
-    augmentation: String? = nil, dataDigest: String? = nil
+    augmentation: String? = nil, dataDigest: String? = nil, skipUnreadable: Bool = false
   ) {
     self.data = data
     self.network = network
@@ -41,6 +43,8 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.precision = precision
     self.augmentation = augmentation
     self.dataDigest = dataDigest
+    // Written only where it is so, as the others are.
+    self.skipUnreadable = skipUnreadable ? true : nil
   }
 
   /// What new runs take: 8 bits where the method has bits, fp32 for what it is compared with.

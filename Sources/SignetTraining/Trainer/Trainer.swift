@@ -26,7 +26,7 @@ package struct StepResult: Sendable {
 
 /// A network in training with everything that its next step depends on.
 package struct Trainer: Sendable {
-  package let configuration: RunConfiguration
+  package private(set) var configuration: RunConfiguration
   package var network: Sequential
   package var adam = Adam()
   package var schedule: Schedule
@@ -64,6 +64,11 @@ package struct Trainer: Sendable {
     self.progress = progress
     savedStep = step
     adam.step = step
+  }
+
+  /// Lets the run pass over unreadable image files from now on; up to here there were none, so that nothing else changes.
+  package mutating func skipUnreadable() {
+    configuration.skipUnreadable = true
   }
 
   /// Forward, backward and update for one batch.
