@@ -60,10 +60,9 @@ struct NetworkFile {
     } catch let error as YamlError {
       throw NetworkText.failure(error, path: name)
     }
-    // A few aliases of aliases stand for more values than there is memory.
     guard NetworkText.count(of: node, below: NetworkText.nodes) < NetworkText.nodes else {
       throw Failure(
-        "\(name): has more than \(NetworkText.nodes) values, aliases counted as what they stand for")
+        "\(name): has more than \(NetworkText.nodes) values, the most of a network's description")
     }
     try Self.check(node, path: name)
     let layers = node.mapping?["layers"]?.sequence
