@@ -21,10 +21,15 @@ final class FuzzPlace {
   init(signet: String) throws {
     self.signet = signet
     reader = try ImageReader()
+    folder = Self.folder(ofProcess: ProcessInfo.processInfo.processIdentifier)
+    try FileManager.default.createDirectory(atPath: folder + "/cifar", withIntermediateDirectories: true)
+  }
+
+  /// The folder of a process, in memory if possible.
+  static func folder(ofProcess number: Int32) -> String {
     let memory = "/dev/shm"
     let root = FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
-    folder = "\(root)/signet-fuzz-\(ProcessInfo.processInfo.processIdentifier)"
-    try FileManager.default.createDirectory(atPath: folder + "/cifar", withIntermediateDirectories: true)
+    return "\(root)/signet-fuzz-\(number)"
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }
@@ -67,15 +72,24 @@ final class FuzzPlace {
   /// Lets the command tell what a network file holds.
   func inspect(_ path: String) throws {
     let process = Process()
-    process.executableURL = URL(filePath: signet)
-    process.arguments = ["inspect", "--network", path, "--input", "28x28x1", "--json"]
+    // The limit is in whole seconds, for a process that never ends; what is work for over a second is told behind it.
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = [
+      "-c", "ulimit -t 3 && exec \"$0\" \"$@\"", signet, "inspect", "--network", path, "--input", "28x28x1",
+      "--json",
+    ]
     process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
     let errors = Pipe()
     process.standardOutput = FileHandle.nullDevice
     process.standardError = errors
+    let before = Self.secondsOfChildren
     try process.run()
     let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
+    let work = Self.secondsOfChildren - before
+    guard work <= FuzzWorker.mostSeconds else {
+      throw Failure(description: "signet inspect worked for \(work) s")
+    }
     guard process.terminationReason == .exit else {
       throw Failure(description: "signet inspect ended with signal \(process.terminationStatus)")
     }
@@ -86,4 +100,18 @@ final class FuzzPlace {
     }
     throw Refusal()
   }
+
+  /// What processes that have ended have worked.
+  private static var secondsOfChildren: Double {
+    var usage = rusage()
+    getrusage(children, &usage)
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+  }
 }
+
+#if canImport(Darwin)
+private let children = RUSAGE_CHILDREN
+#else
+private let children = __rusage_who_t(RUSAGE_CHILDREN.rawValue)
+#endif

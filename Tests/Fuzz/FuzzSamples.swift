@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CPNG
-import CTurboJPEG
 import CZlib
 import Foundation
 import Signet
@@ -26,18 +24,13 @@ extension FuzzParser {
     case .cifar:
       return [(0..<3).flatMap { [UInt8($0)] + Self.noise(3072) }]
     case .jpeg:
-      return try [TJSAMP_444, TJSAMP_420, TJSAMP_GRAY].flatMap { subsampling in
-        try [0, TJFLAG_PROGRESSIVE].map { try Self.jpeg(subsampling, flags: $0) }
-      } + [Self.turned(Self.jpeg(TJSAMP_422, flags: 0)), Self.jpeg(TJSAMP_444, flags: 0, format: TJPF_CMYK)]
+      return try jpegSamples()
     case .png:
-      return try [
-        (PNG_FORMAT_FLAG_COLOR, 0), (0, 0), (PNG_FORMAT_FLAG_COLOR | PNG_FORMAT_FLAG_ALPHA, 0),
-        (PNG_FORMAT_FLAG_COLOR, 16),
-      ].map { try Self.png(format: UInt32($0.0), colors: $0.1) }
+      return try pngSamples()
     case .imageIndex:
       return [try Self.index(in: place)]
     case .network:
-      return NetworkDescription.builtIn.map { Array(Self.yaml($0).utf8) }
+      return NetworkDescription.builtIn.map { Array(Self.yaml($0).utf8) } + [Array(Self.aliases.utf8)]
     }
   }
 
@@ -79,50 +72,6 @@ extension FuzzParser {
     return Array(output[..<(room - Int(stream.avail_out))])
   }
 
-  private static func jpeg(_ subsampling: TJSAMP, flags: Int32, format: TJPF = TJPF_RGB) throws -> [UInt8] {
-    guard let handle = tjInitCompress() else { throw FuzzPlace.Failure(description: "TurboJPEG") }
-    defer { tjDestroy(handle) }
-    var output: UnsafeMutablePointer<UInt8>?
-    var length: UInt = 0
-    defer { tjFree(output) }
-    let pixels = noise(48 * 40 * (format == TJPF_CMYK ? 4 : 3))
-    guard
-      tjCompress2(
-        handle, pixels, 48, 0, 40, Int32(format.rawValue), &output, &length, Int32(subsampling.rawValue), 60,
-        flags) == 0
-    else { throw FuzzPlace.Failure(description: "TurboJPEG") }
-    return Array(UnsafeBufferPointer(start: output, count: Int(length)))
-  }
-
-  /// The same with an EXIF segment that says it lies on its side.
-  private static func turned(_ jpeg: [UInt8]) -> [UInt8] {
-    let tiff: [UInt8] = [
-      0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0,
-    ]
-    let payload = Array("Exif\0\0".utf8) + tiff
-    return jpeg[..<2] + [0xff, 0xe1, 0, UInt8(payload.count + 2)] + payload + jpeg[2...]
-  }
-
-  private static func png(format: UInt32, colors: Int) throws -> [UInt8] {
-    var image = png_image()
-    image.version = png_uint_32(PNG_IMAGE_VERSION)
-    (image.width, image.height) = (20, 18)
-    image.format = format | (colors > 0 ? UInt32(PNG_FORMAT_FLAG_COLORMAP) : 0)
-    image.colormap_entries = UInt32(colors)
-    let map = noise(max(1, colors * 4))
-    let pixels =
-      colors > 0 ? noise(20 * 18).map { $0 % UInt8(colors) } : noise(20 * 18 * 4)
-    var length = 0
-    guard png_image_write_to_memory(&image, nil, &length, 0, pixels, 0, map) != 0 else {
-      throw FuzzPlace.Failure(description: "libpng")
-    }
-    var output = [UInt8](repeating: 0, count: length)
-    guard png_image_write_to_memory(&image, &output, &length, 0, pixels, 0, map) != 0 else {
-      throw FuzzPlace.Failure(description: "libpng")
-    }
-    return Array(output[..<length])
-  }
-
   private static func index(in place: FuzzPlace) throws -> [UInt8] {
     let folder = place.folder + "/data/train"
     for name in ["a", "b", "c"] {
@@ -131,6 +80,17 @@ extension FuzzParser {
     }
     return try ImageIndexFile(root: place.folder + "/data", part: "train", cache: nil)
       .index(classes: ["a", "b", "c"]).storage
+  }
+
+  /// Aliases of aliases, as values and within keys, of which those that a text stands for are far more than it has bytes.
+  private static var aliases: String {
+    let names = "abcdefghij".map(String.init)
+    var text = "name: x\na: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+    for (previous, name) in zip(names, names.dropFirst()) {
+      let list = [String](repeating: "*\(previous)", count: 9).joined(separator: ", ")
+      text += "\(name): &\(name) {? [\(list)] : 1}\n"
+    }
+    return text + "layers: *j\n"
   }
 
   private static func yaml(_ network: NetworkDescription) -> String {

@@ -29,6 +29,8 @@ struct FuzzSupervisor {
       state.pointee = FuzzState(number: Int64(next))
       let process = try worker(next..<count, state: path)
       process.waitUntilExit()
+      try? FileManager.default.removeItem(
+        atPath: FuzzPlace.folder(ofProcess: process.processIdentifier))
       report.read += Int(state.pointee.read)
       report.refused += Int(state.pointee.refused)
       if process.terminationReason == .exit, process.terminationStatus == 0 { break }
