@@ -131,7 +131,9 @@ struct InputBatches {
       guard next < loader.batchesPerEpoch else {
         guard hasImages else {
           throw DataError(
-            .empty, "\(loader.images.name): none of the \(counted(order.count, "image")) can be read; mend the files or the path")
+            .empty,
+            "\(loader.images.name): none of the \(counted(order.count, "image")) can be read; mend the files or the path"
+          )
         }
         return nil
       }

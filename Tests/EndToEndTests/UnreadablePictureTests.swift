@@ -34,7 +34,8 @@ struct UnreadablePictureTests {
     try Workspace.write(Array(good.dropLast(good.count / 2)), to: folder + "/" + bad)
     try Workspace.write(Array("no picture".utf8), to: folder + "/" + held)
     try expectFailure(
-      PhotographTests.arguments("failed"), in: folder, says: [bad, "truncated", "save the image again"], changes: true)
+      PhotographTests.arguments("failed"), in: folder, says: [bad, "truncated", "save the image again"],
+      changes: true)
     let skipping = try SignetProcess.run(PhotographTests.arguments("run") + ["--skip-unreadable"], in: folder)
     #expect(try skipping.json()["skipped_images"] as? Int == 1)
     #expect(skipping.errors == "1 image can't be read: listed in run/skipped.txt\n")
@@ -51,7 +52,8 @@ struct UnreadablePictureTests {
     #expect(try evaluated.json()["skipped_images"] as? Int == 1)
     #expect(evaluated.errors.hasPrefix(held + "\t") && evaluated.errors.contains("1 image can't be read"))
     try expectFailure(
-      PhotographTests.arguments("other", data: "cifar10:photos") + ["--skip-unreadable"], in: folder, status: 64,
+      PhotographTests.arguments("other", data: "cifar10:photos") + ["--skip-unreadable"], in: folder,
+      status: 64,
       says: ["--skip-unreadable goes with folder:DIR and imagenet:DIR"])
   }
 
@@ -86,7 +88,8 @@ struct UnreadablePictureTests {
     #expect(try whole.json()["skipped_images"] as? Int == 1)
     try expectFailure(PhotographTests.arguments("run"), in: folder, says: [Self.bad], changes: true)
     try expectFailure(["train", "--resume", "--output", "run"], in: folder, says: [Self.bad], changes: true)
-    let resumed = try signet("train", "--resume", "--output", "run", "--skip-unreadable", "--json", in: folder)
+    let resumed = try signet(
+      "train", "--resume", "--output", "run", "--skip-unreadable", "--json", in: folder)
     #expect(try resumed.json()["skipped_images"] as? Int == 1)
     #expect(try Self.list(folder + "/run/config.yaml").contains("\nskipUnreadable: true\n"))
     try Self.expectEqualRuns(folder + "/whole", folder + "/run")
@@ -138,7 +141,8 @@ struct UnreadablePictureTests {
       "--batch-size", "8", "--validation", "6", "--output", "study",
     ]
     try expectFailure(
-      Array(study.dropLast()) + ["failed"], in: folder, says: [Self.bad, "neither JPEG nor PNG"], changes: true)
+      Array(study.dropLast()) + ["failed"], in: folder, says: [Self.bad, "neither JPEG nor PNG"],
+      changes: true)
     try expectFailure(
       Array(study.dropLast()) + ["failed", "--skip-unreadable"], in: folder, says: ["was started without it"],
       changes: true)

@@ -20,7 +20,9 @@ import Testing
   }
 
   @Test func failuresOfAFileAreItsOwn() {
-    for code: DataError.Code in [.notFound, .unreadable, .wrongFormat, .damaged, .truncated, .tooLarge, .empty] {
+    for code: DataError.Code in [
+      .notFound, .unreadable, .wrongFormat, .damaged, .truncated, .tooLarge, .empty,
+    ] {
       #expect(DataError(code, "", path: "a.jpg").isOfFile)
       #expect(!DataError(code, "").isOfFile, "no file is named")
     }

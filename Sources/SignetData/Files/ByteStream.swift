@@ -40,7 +40,8 @@ final class ByteStream {
     // 31 = the largest window, 15, plus 16 for the gzip wrapper and its checksum.
     guard inflateInit2_(stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
       stream.deallocate()
-      throw DataError(.systemFailure, "zlib could not start: out of memory, or of another version", path: path)
+      throw DataError(
+        .systemFailure, "zlib could not start: out of memory, or of another version", path: path)
     }
     inflater = stream
   }

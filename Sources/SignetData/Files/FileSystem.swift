@@ -214,7 +214,8 @@ package enum FileSystem {
         .unreadable, "cannot \(action): \(reason); check the path and its permissions", path: path)
     default:
       return DataError(
-        .systemFailure, "cannot \(action): \(reason); check the disk and the system, and try again", path: path)
+        .systemFailure, "cannot \(action): \(reason); check the disk and the system, and try again",
+        path: path)
     }
   }
 

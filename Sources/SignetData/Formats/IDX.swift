@@ -50,7 +50,8 @@ package enum IDX {
       throw DataError(
         .tooLarge,
         "\(stream.fileSize) bytes of gzip data announce the \(count) bytes of \(describe(dimensions)), over \(maximumInflation) "
-          + "times as many; if that is right, unpack the file with gunzip first", path: stream.path, byteOffset: 4)
+          + "times as many; if that is right, unpack the file with gunzip first", path: stream.path,
+        byteOffset: 4)
     }
   }
 

@@ -58,11 +58,12 @@ extension ImageFolder {
       let first = try decoding.firstSize()
       // In color, since not all are looked at.
       let own = ImageLayout(height: first.height, width: first.width, channels: 3)
-      if isTooLarge(own) {
-        guard let usual, try decoding.sampledSize() == nil else { return try streamed(own) }
-        if isTooLarge(usual) { return try streamed(usual) }
+      // The files are asked for their size only where one of the two that they may get is too large.
+      if let usual, isTooLarge(own) || isTooLarge(usual) {
+        let size = try decoding.sampledSize() == nil ? usual : own
+        return isTooLarge(size) ? try streamed(size) : try loaded(nil, mixedSize: usual)
       }
-      return try loaded(nil, mixedSize: usual)
+      return isTooLarge(own) ? try streamed(own) : try loaded(nil, mixedSize: usual)
     }
   }
 

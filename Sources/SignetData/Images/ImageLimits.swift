@@ -12,7 +12,9 @@ package enum ImageLimits {
   package static let side = 65_500
   /// The largest image file, in bytes.
   package static let fileBytes = 512 << 20
-  /// The most scans of a progressive JPEG image: each goes over all pixels once more. Its header limits their pixels as well.
+  /// The most scans of a progressive JPEG image.
+  ///
+  /// Each goes over all pixels once more. Its header limits their pixels as well.
   package static let scans = Int(SJ_MAXIMUM_SCANS)
   /// The most pixels that a byte of Huffman-coded JPEG data can hold: each component of an 8×8 block takes a bit at least.
   package static let jpegPixelsPerByte = 512

@@ -107,7 +107,9 @@ package final class ImageReader {
     var found: (height: Int, width: Int)?
     if file.starts(with: JPEGDecoder.magic) {
       let metadata = JPEGMetadata(file)
-      found = metadata.storedSize.map { metadata.orientation >= 5 ? (height: $0.width, width: $0.height) : $0 }
+      found = metadata.storedSize.map {
+        metadata.orientation >= 5 ? (height: $0.width, width: $0.height) : $0
+      }
     } else {
       found = PNGDecoder.size(file)
     }

@@ -59,7 +59,8 @@ struct Resampling {
     guard length > 0, !rows.inputs.isEmpty, let source = input.baseAddress, let target = output.baseAddress
     else { return }
     let shared = mostOutputsOfARow
-    let (lines, group) = shared <= Self.mostRows ? (shared, rows.starts.count) : (Self.mostRows, Self.mostRows)
+    let (lines, group) =
+      shared <= Self.mostRows ? (shared, rows.starts.count) : (Self.mostRows, Self.mostRows)
     // A row of the input, the narrowed row, and the sums; pixels are handled four numbers at a time, hence the rest.
     let room = scratch.room(wide + 4 + length + 4 + lines * length)
     guard let wideRow = room.baseAddress else { return }
