@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CZlib
 import Signet
 
 /// Damages whole files: bits, bytes, numbers, pieces left out, doubled, moved, or taken from another file.
 struct Mutator {
   private let samples: [[UInt8]]
-  private let parser: FuzzParser
+  let parser: FuzzParser
   private let seed: UInt64
   private static let numbers: [Int64] = [
     0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 1000, 1023, 1024, 4095, 4096, 32767,
@@ -89,45 +88,5 @@ struct Mutator {
     let end = bytes[start...].firstIndex { !digits.contains($0) } ?? bytes.count
     bytes.replaceSubrange(
       start..<end, with: String(Self.numbers[random.index(below: Self.numbers.count)]).utf8)
-  }
-
-  private func mend(_ bytes: inout [UInt8]) {
-    switch parser {
-    case .png: Self.mendPNG(&bytes)
-    case .imageIndex where bytes.count > 16:
-      let sum = bytes[16...].withUnsafeBufferPointer { crc32(0, $0.baseAddress, uInt($0.count)) }
-      for k in 0..<4 { bytes[12 + k] = UInt8(truncatingIfNeeded: sum >> UInt(8 * k)) }
-    case .safetensors, .compactModel, .checkpoint: Self.mendDigest(&bytes)
-    default: break
-    }
-  }
-
-  /// Writes the checksum of each chunk anew.
-  private static func mendPNG(_ bytes: inout [UInt8]) {
-    var at = 8
-    while at + 12 <= bytes.count {
-      let length = bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
-      guard length <= bytes.count - at - 12 else { return }
-      let sum = bytes[at + 4..<at + 8 + length].withUnsafeBufferPointer {
-        crc32(0, $0.baseAddress, uInt($0.count))
-      }
-      for k in 0..<4 { bytes[at + 8 + length + k] = UInt8(truncatingIfNeeded: sum >> UInt(24 - 8 * k)) }
-      at += 12 + length
-    }
-  }
-
-  /// Writes the digest of a safetensors file's data anew, if its header is where it should be.
-  private static func mendDigest(_ bytes: inout [UInt8]) {
-    guard bytes.count > 8 else { return }
-    let header = bytes[..<8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    guard header <= UInt64(bytes.count - 8) else { return }
-    let data = 8 + Int(header)
-    let digest = bytes[data...].withUnsafeBytes { SHA256.hexDigest(of: $0) }
-    let key = Array("\"sha256\":\"".utf8)
-    guard data >= key.count + 72 else { return }
-    for start in 8...data - key.count - 64 where bytes[start] == key[0] && bytes[start...].starts(with: key) {
-      bytes.replaceSubrange(start + key.count..<start + key.count + 64, with: digest.utf8)
-      return
-    }
   }
 }
