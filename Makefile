@@ -32,7 +32,7 @@ docs:  ## The library's documentation, as a site in .build/docs.
 format:  ## Format the Swift code, and the C code if clang-format is there.
 	swift format --in-place --recursive $(SWIFT_FOLDERS)
 	@if command -v clang-format >/dev/null; then \
-	  find Sources/CSignetKernels \( -name '*.c' -o -name '*.h' \) -exec clang-format -i {} +; \
+	  find Sources/CSignetKernels Sources/CSignetJPEG \( -name '*.c' -o -name '*.h' \) -exec clang-format -i {} +; \
 	else echo "clang-format is not installed; the C code was left as it is"; fi
 
 clean:  ## Remove what was built; runs are kept.

@@ -32,8 +32,10 @@ let package = Package(
     // MARK: 2 Data: files to batches; no gradients here
     .target(
       name: "SignetData",
-      dependencies: ["Signet", "CTurboJPEG", "CPNG", "CZlib"],
+      dependencies: ["Signet", "CSignetJPEG", "CPNG", "CZlib"],
       swiftSettings: strict),
+    // Parts of JPEG images; libjpeg's errors as return values.
+    .target(name: "CSignetJPEG", dependencies: ["CJPEG"]),
 
     // MARK: 3 Training: batches to checkpoint to compact model
     .target(
@@ -73,8 +75,8 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(
-      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
-      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
+      name: "CJPEG", pkgConfig: "libjpeg",
+      providers: [.apt(["libjpeg-dev"]), .brew(["jpeg-turbo"])]),
     .systemLibrary(
       name: "CPNG", pkgConfig: "libpng",
       providers: [.apt(["libpng-dev"]), .brew(["libpng"])]),
@@ -85,10 +87,15 @@ let package = Package(
     // MARK: Tests
     // Counts the heap's requests in the test program.
     .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+    // Writes the tests' JPEG files, and reads them once more.
+    .systemLibrary(
+      name: "CTurboJPEG", pkgConfig: "libturbojpeg",
+      providers: [.apt(["libturbojpeg0-dev"]), .brew(["jpeg-turbo"])]),
     .testTarget(
       name: "SignetTests", dependencies: ["Signet", "CSignetKernels"], swiftSettings: strict),
     .testTarget(
-      name: "SignetDataTests", dependencies: ["SignetData", "Signet"], swiftSettings: strict),
+      name: "SignetDataTests", dependencies: ["SignetData", "Signet", "CTurboJPEG", "CPNG", "CZlib"],
+      swiftSettings: strict),
     .testTarget(
       name: "SignetTrainingTests", dependencies: ["SignetTraining", "Signet", "CAllocationCount"],
       swiftSettings: strict),
@@ -102,8 +109,20 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["SignetCLI", "Signet"],
+      name: "EndToEndTests", dependencies: ["SignetCLI", "Signet", "CTurboJPEG", "CPNG", "CZlib"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
+
+// MARK: Damaged files for every parser; asked for by Scripts/fuzz alone
+if Context.environment["SIGNET_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "signet-fuzz",
+      dependencies: [
+        "Signet", "SignetData", "SignetTraining", "CTurboJPEG", "CPNG", "CZlib",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      path: "Tests/Fuzz", swiftSettings: strict))
+}

@@ -59,17 +59,35 @@ struct ThreadOptions: ParsableArguments {
 struct DataOptions: ParsableArguments {
   @Option(
     help:
-      "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, or folder:DIR with train/CLASS/*.jpg and test/CLASS/*.jpg. Required, unless a run is resumed or image files are predicted."
+      "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR with train/CLASS/*.jpg and test/CLASS/*.jpg, or imagenet:DIR with train/WNID/*.JPEG and val/WNID/*.JPEG. Required, unless a run is resumed or image files are predicted."
   )
   var data: String?
 
   @Option(help: "With fashion-mnist: a folder in which it is looked for before the system's.")
   var dataRoot: String?
 
+  @Flag(
+    help:
+      "With folder and imagenet: pass over image files that can't be read, and list them, instead of ending with an error. In training, the next image of the epoch takes the place of one."
+  )
+  var skipUnreadable = false
+
   func validate() throws {
     if dataRoot != nil, let data, let objection = try? DataSpec(parsing: data).objectionToRoot {
       throw ValidationError(objection)
     }
+    if skipUnreadable, let data, let objection = try? DataSpec(parsing: data).objectionToSkipping {
+      throw ValidationError(objection)
+    }
+  }
+
+  /// Where unreadable files are listed, if they are passed over.
+  var skipped: SkippedImages? { skipUnreadable ? SkippedImages() : nil }
+
+  /// A part of the data as a model takes it.
+  func images(_ split: Split, for model: CompactModel, skipped: SkippedImages?) throws -> any ImageSource {
+    try spec().open(
+      split: split, root: dataRoot, fit: .layout(ImageLayout(model.preprocessing)), skipped: skipped)
   }
 
   /// Refuses a command without data; in a command's `validate()`, so that its own usage is shown.
@@ -89,11 +107,15 @@ extension Split: ExpressibleByArgument {}
 struct InputBatches {
   let loader: BatchLoader
   private var next = 0
+  private var hasImages = false
+  private let workers: Int
   private let order: [Int]
   private let inputs: AlignedBuffer<Float>
   private let labels: AlignedBuffer<Int32>
 
-  init(_ images: LabelledImages, preprocessing: Preprocessing, batchSize: Int) throws {
+  /// `workers` threads decode a batch's images, if they are files.
+  init(_ images: any ImageSource, preprocessing: Preprocessing, batchSize: Int, workers: Int) throws {
+    self.workers = workers
     loader = try BatchLoader(
       images: images, preprocessing: preprocessing, batchSize: batchSize, seed: 0, shuffled: false,
       dropLast: false)
@@ -102,12 +124,26 @@ struct InputBatches {
     labels = AlignedBuffer(count: batchSize)
   }
 
-  /// The next batch; its inputs are valid until the next call.
-  mutating func batch() -> (inputs: UnsafePointer<Float>, labels: [Int32])? {
-    guard next < loader.batchesPerEpoch else { return nil }
-    let count = loader.fill(
-      batch: next, of: order, epoch: 0, inputs: inputs.pointer, labels: labels.pointer)
-    next += 1
+  /// The next batch that has images; its inputs are valid until the next call.
+  ///
+  /// - Throws: ``DataError``, also if all images were passed over: a figure of none would mean nothing.
+  mutating func batch() throws -> (inputs: UnsafePointer<Float>, labels: [Int32])? {
+    var count = 0
+    while count == 0 {
+      guard next < loader.batchesPerEpoch else {
+        guard hasImages else {
+          throw DataError(
+            .empty,
+            "\(loader.images.name): none of the \(counted(order.count, "image")) can be read; mend the files or the path"
+          )
+        }
+        return nil
+      }
+      count = try loader.fill(
+        batch: next, of: order, epoch: 0, workers: workers, inputs: inputs.pointer, labels: labels.pointer)
+      next += 1
+    }
+    hasImages = true
     return (UnsafePointer(inputs.pointer), Array(UnsafeBufferPointer(start: labels.pointer, count: count)))
   }
 }

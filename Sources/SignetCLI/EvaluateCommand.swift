@@ -36,18 +36,20 @@ struct EvaluateCommand: ParsableCommand {
     let logitsSha256: String
     let isa: String
     let threads: Int
+    let skippedImages: Int?
   }
 
   func run() throws {
-    let spec = try data.spec()
     let engine = try Engine(CompactModel(path: model), crew: threads.crew(), batch: batchSize)
-    let images = try spec.load(
-      split: split, root: data.dataRoot, layout: ImageLayout(engine.model.preprocessing))
+    let skipped = data.skipped
+    let images = try data.images(split, for: engine.model, skipped: skipped)
     let (evaluation, milliseconds) = try engine.evaluate(images, batchSize: batchSize)
     let result = Result(
       count: evaluation.count, top1: evaluation.top1, top5: evaluation.top5,
       millisecondsPerImage: milliseconds,
-      logitsSha256: evaluation.logitsSHA256(), isa: engine.isa.rawValue, threads: engine.threads)
+      logitsSha256: evaluation.logitsSHA256(), isa: engine.isa.rawValue, threads: engine.threads,
+      skippedImages: skipped?.count)
+    skipped?.tell()
     try output.print(result) {
       print("images          \(result.count)")
       print("top-1           \(String.fixed(result.top1 * 100, 2)) %")

@@ -5,7 +5,7 @@ import SignetData
 
 extension Engine {
   /// Refuses data whose number of classes is not that of the logits.
-  func checkClasses(of images: LabelledImages) throws {
+  func checkClasses(of images: any ImageSource) throws {
     guard images.classNames.count == plan.outputs else {
       throw DataError(
         .invalidArgument,
@@ -15,17 +15,18 @@ extension Engine {
   }
 
   /// Accuracy on a data set, and the time that the engine alone took.
-  func evaluate(_ images: LabelledImages, batchSize: Int) throws -> (
+  func evaluate(_ images: any ImageSource, batchSize: Int) throws -> (
     evaluation: Evaluation, milliseconds: Double
   ) {
     try checkClasses(of: images)
     let batchSize = max(1, min(batchSize, images.count))
-    var batches = try InputBatches(images, preprocessing: model.preprocessing, batchSize: batchSize)
+    var batches = try InputBatches(
+      images, preprocessing: model.preprocessing, batchSize: batchSize, workers: threads)
     var evaluation = Evaluation()
     var logits = [Float](repeating: 0, count: batchSize * plan.outputs)
     var time = Duration.zero
     let clock = ContinuousClock()
-    while let (inputs, labels) = batches.batch() {
+    while let (inputs, labels) = try batches.batch() {
       logits.withUnsafeMutableBufferPointer { logits in
         guard let base = logits.baseAddress else { return }
         time += clock.measure { run(inputs, images: labels.count, logits: base) }

@@ -60,6 +60,10 @@ struct NetworkFile {
     } catch let error as YamlError {
       throw NetworkText.failure(error, path: name)
     }
+    guard NetworkText.count(of: node, below: NetworkText.nodes) < NetworkText.nodes else {
+      throw Failure(
+        "\(name): has more than \(NetworkText.nodes) values, the most of a network's description")
+    }
     try Self.check(node, path: name)
     let layers = node.mapping?["layers"]?.sequence
     lines = layers?.map { $0.mark?.line ?? 0 } ?? []

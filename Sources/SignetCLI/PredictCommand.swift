@@ -32,6 +32,9 @@ struct PredictCommand: ParsableCommand {
     guard images.isEmpty != (data.data == nil) else {
       throw ValidationError("give either image files or --data SPEC")
     }
+    if data.skipUnreadable {
+      throw ValidationError("--skip-unreadable goes with evaluate, verify and train; leave it out")
+    }
     guard top >= 1 else { throw ValidationError("--top \(top): give a positive number") }
     if let count, count < 1 { throw ValidationError("--count \(count): give a positive number") }
     guard count == nil || data.data != nil else {
@@ -59,16 +62,15 @@ struct PredictCommand: ParsableCommand {
     var inputs: [(name: String, image: PixelImage, truth: String?)] = []
     var available = Int.max
     if data.data != nil {
-      let set = try data.spec().load(
-        split: .test, root: data.dataRoot, layout: ImageLayout(preprocessing))
+      let set = try data.images(.test, for: engine.model, skipped: nil)
       try engine.checkClasses(of: set)
       available = set.count
       for index in 0..<min(count ?? 4, available) {
-        inputs.append(("test image \(index)", set.image(at: index), set.classNames[set.labels[index]]))
+        inputs.append(("test image \(index)", try set.image(at: index), set.classNames[set.label(at: index)]))
       }
     } else {
       for path in images {
-        inputs.append((path, try ImageDecoder.decode(path: path).fitted(to: preprocessing), nil))
+        inputs.append((path, try ImageDecoder.decode(path: path, as: ImageLayout(preprocessing)), nil))
       }
     }
     // Everything is computed before anything is printed: an error leaves no partial output.

@@ -12,6 +12,8 @@ final class ProgressLine {
   private let firstStep: Int
   /// Stands before every line.
   private let prefix: String
+  /// Stands behind the images per second: what the data has to do with them.
+  var data: () -> String = { "" }
   /// Stands behind every line.
   var suffix: () -> String = { "" }
   private let isTerminal = isatty(STDOUT_FILENO) == 1
@@ -49,14 +51,14 @@ final class ProgressLine {
       let done = result.step - firstStep
       let left = seconds / Double(done) * Double(epochs * stepsPerEpoch - result.step)
       draw(
-        "\(prefix)epoch \(epoch)/\(epochs)  \((result.step - 1) % stepsPerEpoch + 1)/\(stepsPerEpoch)  loss \(String.fixed(loss, 3))  top-1 \(String.fixed(100 * Double(correct) / Double(images), 1)) %  rate \(result.learningRate)  signs \(String.fixed(100 * change, 3)) %  \(Int(Double(imagesOfEpoch) / epochStart.duration(to: drawn).seconds)) images/s  \(DurationText.long(left)) left\(suffix())"
+        "\(prefix)epoch \(epoch)/\(epochs)  \((result.step - 1) % stepsPerEpoch + 1)/\(stepsPerEpoch)  loss \(String.fixed(loss, 3))  top-1 \(String.fixed(100 * Double(correct) / Double(images), 1)) %  rate \(result.learningRate)  signs \(String.fixed(100 * change, 3)) %  \(Int(Double(imagesOfEpoch) / epochStart.duration(to: drawn).seconds)) images/s\(data())  \(DurationText.long(left)) left\(suffix())"
       )
     case .epoch(let result):
       let seconds = epochStart.duration(to: clock.now).seconds
       if isTerminal { draw("") }
       let validation = result.validation.map { "  validation \(String.fixed($0.top1 * 100, 2)) %" } ?? ""
       print(
-        "\(prefix)epoch \(result.epoch)/\(epochs)  loss \(String.fixed(result.loss, 4))  top-1 \(String.fixed(result.trainingTop1 * 100, 2)) %\(validation)  rate \(result.learningRate)  signs \(String.fixed(result.signChange * 100, 3)) %  \(Int(Double(imagesOfEpoch) / seconds)) images/s  \(DurationText.long(seconds))\(suffix())"
+        "\(prefix)epoch \(result.epoch)/\(epochs)  loss \(String.fixed(result.loss, 4))  top-1 \(String.fixed(result.trainingTop1 * 100, 2)) %\(validation)  rate \(result.learningRate)  signs \(String.fixed(result.signChange * 100, 3)) %  \(Int(Double(imagesOfEpoch) / seconds)) images/s\(data())  \(DurationText.long(seconds))\(suffix())"
       )
       fflush(nil)
       (images, correct, imagesOfEpoch) = (0, 0, 0)

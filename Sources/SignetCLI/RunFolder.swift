@@ -2,6 +2,7 @@
 
 import Foundation
 import Signet
+import SignetData
 import SignetTraining
 
 /// The folder of a training run.
@@ -18,6 +19,8 @@ struct RunFolder {
   /// Where earlier checkpoints are, if more than one is kept.
   var kept: KeptCheckpoints { KeptCheckpoints(path: path + "/checkpoints") }
   var metricsPath: String { path + "/metrics.jsonl" }
+  /// The image files that could not be read, if such files are passed over.
+  var skippedPath: String { path + "/skipped.txt" }
 
   /// Refuses a folder that has something in it, and a file; `new` is what would be made in it.
   func checkIsFree(of new: String = "run") throws {
@@ -99,6 +102,15 @@ struct RunFolder {
     try checkpoint.write(to: checkpointPath)
     try kept.add(checkpoint, at: checkpointPath, count: count)
   }
+
+  /// Writes the list of the files that were passed over, if there are any.
+  func save(skipped: SkippedImages?) throws {
+    guard let skipped, skipped.count > 0 else { return }
+    try write(Array(skipped.text.utf8), to: skippedPath)
+  }
+
+  /// The list of an earlier part of the run.
+  var skippedText: String { (try? String(contentsOfFile: skippedPath, encoding: .utf8)) ?? "" }
 
   /// A process that was killed while it wrote leaves its temporary file.
   func removeLeftovers() {

@@ -61,9 +61,11 @@ struct StudyCommand: ParsableCommand {
     let holds: Int
     let doesNotHold: Int
     let undecided: Int
+    let skippedImages: Int?
 
-    init(_ state: StudyState, output: String) {
+    init(_ state: StudyState, output: String, skipped: SkippedImages?) {
       self.output = output
+      skippedImages = skipped?.count
       (study, finished, runs, done) = (
         state.study.rawValue, state.isFinished, state.runs.count, state.done
       )
@@ -83,23 +85,28 @@ struct StudyCommand: ParsableCommand {
       session = try StudySessionRun(self)
       try session?.run()
     } catch is StopSignal.Stopped {
-      try session.map { try finish($0.runner.state) }
+      try session.map(finish)
       Self.tell(
         session.map { "stopped: \($0.whatIsKept); the same command goes on" }
           ?? "stopped before the first run; nothing was begun")
       throw ExitCode(130)
     } catch let error as TimeBudgetUsedUp {
-      try session.map { try finish($0.runner.state) }
+      try session.map(finish)
       throw TrainingError(
         .badRun,
         "the time budget of \(error.budget) is used up: \(session?.whatIsKept ?? "nothing was begun"); give the same command with a longer --time-budget to go on"
       )
     }
-    try session.map { try finish($0.runner.state) }
+    try session.map(finish)
   }
 
-  private func finish(_ state: StudyState) throws {
-    let result = Result(state, output: output)
+  private func finish(_ session: StudySessionRun) throws {
+    let result = Result(session.runner.state, output: output, skipped: session.skipped)
+    if let skipped = session.skipped, skipped.count > 0 {
+      let folder = StudyFolder(output)
+      try folder.save(skipped: skipped)
+      Self.tell("\(counted(skipped.count, "image")) can't be read: listed in \(folder.skippedPath)")
+    }
     try printing.print(result) {
       guard result.finished else { return }
       print(

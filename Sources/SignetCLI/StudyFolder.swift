@@ -2,6 +2,7 @@
 
 import Foundation
 import Signet
+import SignetData
 import SignetStudy
 import SignetTraining
 
@@ -63,6 +64,11 @@ struct StudyFolder {
     }
     return trainer
   }
+
+  /// Writes the list of the image files that were passed over, and reads that of an earlier session.
+  func save(skipped: SkippedImages?) throws { try RunFolder(path).save(skipped: skipped) }
+  var skippedText: String { RunFolder(path).skippedText }
+  var skippedPath: String { RunFolder(path).skippedPath }
 
   func write(_ state: StudyState, pages: Bool) throws {
     try StudyDocument(state).write(to: path, pages: pages)

@@ -110,7 +110,9 @@ struct StudyOptions: ParsableArguments {
   }
 
   /// A new study's settings.
-  func settings(data: DataSpec, network: NetworkDescription, images: LabelledImages) -> StudySettings {
+  func settings(
+    data: DataSpec, network: NetworkDescription, images: any ImageSource, skipUnreadable: Bool
+  ) -> StudySettings {
     StudySettings(
       data: data.description, network: network, networkOption: self.network ?? Self.defaultNetwork,
       epochs: epochs ?? 10, batchSize: batchSize ?? 64, seeds: seeds?.seeds ?? [1],
@@ -118,13 +120,15 @@ struct StudyOptions: ParsableArguments {
       precision: precision, learningRate: learningRate,
       schedule: schedule,
       augmentation: (augmentation ?? data.usualAugmentation(of: images.layout)).description,
-      l2: l2 ?? StudySettings.defaultL2)
+      l2: l2 ?? StudySettings.defaultL2, skipUnreadable: skipUnreadable)
   }
 
   static let defaultNetwork = NetworkDescription.ninSmall.name
 
   /// Each option that was given must be the study's own.
-  func check(against stored: StudyState, study: StudyName, data: String?, output: String) throws {
+  func check(
+    against stored: StudyState, study: StudyName, data: String?, skipUnreadable: Bool, output: String
+  ) throws {
     func check<Value: Equatable>(_ option: String, _ given: Value?, _ own: Value?, text: (Value) -> String)
       throws
     {
@@ -135,6 +139,12 @@ struct StudyOptions: ParsableArguments {
       )
     }
     let own = stored.settings
+    guard !skipUnreadable || own.skipUnreadable == true else {
+      throw TrainingError(
+        .badRun,
+        "\(output): --skip-unreadable is given, but the study was started without it; leave the option out, or name a new folder with --output"
+      )
+    }
     try check("the study is", study, stored.study) { "“\($0.rawValue)”" }
     try check("--data is", data, own.data) { $0 }
     if let network, try NetworkFile(network, width: own.network.width ?? 1).description != own.network {

@@ -8,10 +8,10 @@ import SignetTraining
 /// A study's runs with all their settings, and what they are expected to take.
 struct StudyPreparation {
   private let settings: StudySettings
-  private let images: LabelledImages
+  private let images: any ImageSource
   private let folder: StudyFolder
 
-  init(_ settings: StudySettings, images: LabelledImages, folder: StudyFolder) {
+  init(_ settings: StudySettings, images: any ImageSource, folder: StudyFolder) {
     self.settings = settings
     self.images = images
     self.folder = folder
@@ -43,13 +43,14 @@ struct StudyPreparation {
       classNames: images.classNames, epochs: epochs, batchSize: settings.batchSize,
       validation: settings.validation, seed: run.seed,
       precision: settings.precision ?? RunConfiguration.defaultPrecision(of: run.method),
-      augmentation: settings.augmentation
+      augmentation: settings.augmentation, dataDigest: images.digest,
+      skipUnreadable: settings.skipUnreadable == true
     ).validated()
   }
 
   /// How many epochs a time budget allows, from steps of each kind of run that are timed here.
   func epochs(
-    of plan: StudyPlan, within budget: TimeBudget, test: LabelledImages, crew: Crew, used: Double
+    of plan: StudyPlan, within budget: TimeBudget, test: any ImageSource, crew: Crew, used: Double
   ) throws -> Int {
     let clock = ContinuousClock()
     let start = clock.now
@@ -73,14 +74,14 @@ struct StudyPreparation {
   }
 
   /// Times a few steps, and the engine on a few images, of a run of which nothing is kept.
-  private func cost(_ record: RunRecord, test: LabelledImages, crew: Crew) throws -> TimeBudget.Cost {
+  private func cost(_ record: RunRecord, test: any ImageSource, crew: Crew) throws -> TimeBudget.Cost {
     let job = try TrainingJob(
       folder: folder.run(record), configuration: record.configuration, images: images, stored: nil, crew: crew
     )
     var trainer = job.trainer
     let (context, next, clock) = (try job.context(), job.batches.epoch(0), ContinuousClock())
     var (steps, warmUp, time) = (0, 2, Duration.zero)
-    while steps < 3 || time < .seconds(2), let batch = next() {
+    while steps < 3 || time < .seconds(2), let batch = try next() {
       try StopSignal.check()
       let step = try clock.measure { _ = try trainer.train(batch, on: context) }
       // The first steps allocate.
@@ -93,7 +94,7 @@ struct StudyPreparation {
     let perStep = time.seconds / Double(max(1, steps))
     let model = try CompactModel(bytes: trainer.compactModel(), path: "the model that is timed")
     let engine = try Engine(model, crew: crew, batch: 64)
-    let sample = job.held.count < 256 ? job.held : job.held.subset(Array(0..<256))
+    let sample = job.held.count < 256 ? job.held : job.held.subset(Array(0..<256)) as any ImageSource
     let evaluation = try clock.measure { _ = try engine.evaluate(sample, batchSize: 64) }
     let perImage = evaluation.seconds / Double(max(1, sample.count))
     return TimeBudget.Cost(

@@ -11,9 +11,11 @@ import SignetTraining
 final class StudySessionRun {
   let runner: StudyRunner
   private let folder: StudyFolder
-  private let images: LabelledImages
-  private let test: LabelledImages
+  private let images: any ImageSource
+  private let test: any ImageSource
   private let crew: Crew
+  /// The image files that could not be read, if such files are passed over.
+  let skipped: SkippedImages?
 
   /// Loads the data, and plans a new study or finds out where one goes on.
   init(_ command: StudyCommand) throws {
@@ -26,7 +28,8 @@ final class StudySessionRun {
     let stored = try folder.state()
     try stored.map {
       try command.options.check(
-        against: $0, study: command.name, data: command.data.data, output: command.output)
+        against: $0, study: command.name, data: command.data.data,
+        skipUnreadable: command.data.skipUnreadable, output: command.output)
     }
     let spec = try stored.map { try DataSpec(parsing: $0.settings.data) } ?? command.data.spec()
     let option = stored?.settings.networkOption ?? command.options.network ?? StudyOptions.defaultNetwork
@@ -34,11 +37,18 @@ final class StudySessionRun {
     let network =
       try stored.map { NetworkFile($0.settings.network) }
       ?? NetworkFile(option, width: command.options.width.width)
-    let images = try network.trainingImages(of: spec, root: command.data.dataRoot)
+    let skips = stored.map { $0.settings.skipUnreadable == true } ?? command.data.skipUnreadable
+    let skipped = skips ? SkippedImages(continuing: folder.skippedText) : nil
+    let root = command.data.dataRoot
+    // All runs have the same images.
+    let images =
+      try stored?.runs.first.map { try spec.images(of: $0.configuration, root: root, skipped: skipped) }
+      ?? network.trainingImages(of: spec, root: root, skipped: skipped)
     let settings =
       stored?.settings
-      ?? command.options.settings(data: spec, network: network.description, images: images)
-    let test = try spec.load(split: .test, root: command.data.dataRoot, layout: images.layout)
+      ?? command.options.settings(
+        data: spec, network: network.description, images: images, skipUnreadable: skips)
+    let test = try spec.open(split: .test, root: root, fit: .layout(images.layout), skipped: skipped)
     guard test.classNames == images.classNames else {
       throw DataError(
         .invalidArgument, "\(images.name): its training and test parts have different classes; mend the data")
@@ -56,13 +66,17 @@ final class StudySessionRun {
     if let stored { try fresh.checkContinues(stored, path: folder.statePath) }
     if stored == nil { try folder.make() }
     (self.folder, self.images, self.test, self.crew) = (folder, images, test, crew)
+    self.skipped = skipped
     Self.announce(stored ?? fresh, plan: plan, isNew: stored == nil, threads: crew.pool.threads)
     runner = try StudyRunner(
       stored ?? fresh,
       session: StudySession(
         started: Date.now.formatted(.iso8601), machine: Self.machine(crew)),
       budget: command.timeBudget, spent: now(), now: now,
-      save: { try folder.write($0, pages: $1) })
+      save: {
+        try folder.save(skipped: skipped)
+        try folder.write($0, pages: $1)
+      })
     if stored != nil, let budget = command.timeBudget, let left = runner.remaining {
       print(
         "about \(DurationText.long(left)) to go; of the time budget of \(budget), \(DurationText.long(max(0, budget.seconds - runner.used))) are left"

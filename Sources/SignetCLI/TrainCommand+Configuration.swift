@@ -7,11 +7,11 @@ import SignetTraining
 
 extension TrainCommand {
   /// A new run's configuration from the options, and its training images.
-  func fresh(shards: Int) throws -> (RunConfiguration, LabelledImages) {
+  func fresh(shards: Int, skipped: SkippedImages?) throws -> (RunConfiguration, any ImageSource) {
     let spec = try data.spec()
     let file = try NetworkFile(network ?? "", width: width.width)
     let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
-    let images = try file.trainingImages(of: spec, root: data.dataRoot)
+    let images = try file.trainingImages(of: spec, root: data.dataRoot, skipped: skipped)
     let (validation, seed) = (self.validation ?? 0, self.seed ?? 1)
     let configuration = RunConfiguration(
       data: spec.description, network: file.description, method: method,
@@ -19,17 +19,19 @@ extension TrainCommand {
       classNames: images.classNames, epochs: epochs ?? 1, batchSize: batchSize ?? 64, validation: validation,
       seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method),
       augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description,
-      shards: shards > 1 ? shards : nil, syncBatchNorm: sharding.syncBatchNorm ? true : nil)
+      shards: shards > 1 ? shards : nil, syncBatchNorm: sharding.syncBatchNorm ? true : nil,
+      dataDigest: images.digest, skipUnreadable: data.skipUnreadable)
     return (configuration, images)
   }
 
   /// The configuration of the run to resume, after checking that options and data are still its own.
-  func resumed(_ stored: RunConfiguration) throws -> (RunConfiguration, LabelledImages) {
+  func resumed(
+    _ stored: RunConfiguration, skipped: SkippedImages?
+  ) throws -> (RunConfiguration, any ImageSource) {
     try checkOptions(against: stored)
-    let images = try DataSpec(parsing: stored.data).load(
-      split: .training, root: data.dataRoot, layout: ImageLayout(stored.preprocessing))
+    let images = try DataSpec(parsing: stored.data).images(of: stored, root: data.dataRoot, skipped: skipped)
     // Mean and deviation stand for the images: other ones would hardly have the same to the last bit.
-    guard images.classNames == stored.classNames,
+    guard images.classNames == stored.classNames, images.digest == stored.dataDigest,
       try Preprocessing(of: images, validation: stored.validation, seed: stored.seed, for: stored.method)
         == stored.preprocessing
     else {

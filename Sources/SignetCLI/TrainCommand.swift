@@ -56,7 +56,7 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How training images are changed at random: \(Augmentation.forms); crop-flip for cifar10, cifar100 and folder, else none, if not given.",
+      "How training images are changed at random: \(Augmentation.forms); resized-crop-flip for photographs that stay in their files, crop-flip for cifar10, cifar100 and other folders, else none, if not given.",
       valueName: "kind"))
   var augmentation: Augmentation?
 
@@ -112,6 +112,9 @@ struct TrainCommand: ParsableCommand {
     var secondsWaitingForReductions: Double?
     /// How long gradients were added and on their way, mostly while the backward pass went on.
     var secondsReducing: Double?
+    let dataWaitShare: Double
+    let loaderImagesPerSecond: Double
+    let skippedImages: Int?
   }
 
   func run() throws {
@@ -124,9 +127,13 @@ struct TrainCommand: ParsableCommand {
     let crew = try threads.crew()
     var stored = resume ? try ranks.checkpoint(of: folder, tell: Self.tell).trainer : nil
     if stored == nil, ranks.isFirst { try folder.checkIsFree() }
+    // A run that stopped at an unreadable file may go on without it; one that passes over such files always does.
+    if data.skipUnreadable { stored?.skipUnreadable() }
+    let skips = stored.map { $0.configuration.skipUnreadable == true } ?? data.skipUnreadable
+    let skipped = skips ? SkippedImages(continuing: resume ? folder.skippedText : "") : nil
     var (configuration, images) =
-      try stored.map { try resumed($0.configuration) }
-      ?? fresh(shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64))
+      try stored.map { try resumed($0.configuration, skipped: skipped) }
+      ?? fresh(shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64), skipped: skipped)
     var shardsBefore: Int?
     if let started = stored?.configuration.shards ?? stored.map({ _ in 1 }), ranks.count > started {
       try stored?.cut(into: ranks.count)
@@ -141,9 +148,11 @@ struct TrainCommand: ParsableCommand {
     let group = try ranks.group(configuration)
     let job = try TrainingJob(
       folder: folder, configuration: configuration, images: images, stored: stored, crew: crew, group: group,
-      shardsBefore: shardsBefore)
+      shardsBefore: shardsBefore, skipped: skipped)
+    if stored != nil, data.skipUnreadable, ranks.isFirst { try folder.write(configuration) }
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
+    progress.data = { [batches = job.batches] in batches.summary }
     let clock = ContinuousClock()
     let start = clock.now
     var last: EpochResult?
@@ -166,11 +175,16 @@ struct TrainCommand: ParsableCommand {
     var result = Result(
       output: output, epochs: trainer.epoch, steps: trainer.step, loss: last?.loss,
       validationTop1: last?.validation?.top1, fileBytes: last?.compactBytes,
-      seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: job.batches.waited.seconds)
+      seconds: start.duration(to: clock.now).seconds, secondsWaitingForData: job.batches.waited.seconds,
+      dataWaitShare: job.batches.waitShare, loaderImagesPerSecond: job.batches.imagesPerSecond,
+      skippedImages: skipped?.count)
     if let group {
       (result.ranks, result.shards) = (ranks.count, group.shards)
       result.secondsWaitingForReductions = group.times.waited.seconds
       result.secondsReducing = group.times.reduced.seconds
+    }
+    if let skipped, skipped.count > 0 {
+      Self.tell("\(counted(skipped.count, "image")) can't be read: listed in \(folder.skippedPath)")
     }
     try printing.print(result) {
       guard trainer.isFinished else { return }
@@ -189,7 +203,7 @@ struct TrainCommand: ParsableCommand {
     }
   }
 
-  private static func tell(_ text: String) {
+  static func tell(_ text: String) {
     FileHandle.standardError.write(Data("\(text)\n".utf8))
   }
 }

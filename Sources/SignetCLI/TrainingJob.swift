@@ -9,7 +9,7 @@ struct TrainingJob {
   let folder: RunFolder
   let configuration: RunConfiguration
   /// What is learned from, and what the accuracy of each epoch is measured on.
-  let (training, held): (LabelledImages, LabelledImages)
+  let (training, held): (any ImageSource, any ImageSource)
   /// The state that the run goes on from.
   let trainer: Trainer
   let batches: TrainingBatches
@@ -21,23 +21,26 @@ struct TrainingJob {
   private let shardsBefore: Int?
   /// Whether this rank keeps the run; others only train.
   private var writes: Bool { group?.collective.rank ?? 0 == 0 }
+  private let skipped: SkippedImages?
 
   var stepsPerEpoch: Int { batches.loader.batchesPerEpoch }
 
   /// Prepares a new run, or one that goes on from what its checkpoint holds; makes no file yet.
   ///
-  /// `images` are the data's training part, from which the configuration's share is held out.
+  /// `images` are the data's training part, from which the configuration's share is held out; `skipped` is the list of unreadable
+  /// files that the folder keeps.
   init(
-    folder: RunFolder, configuration: RunConfiguration, images: LabelledImages, stored: Trainer?, crew: Crew,
-    group: ShardGroup? = nil, shardsBefore: Int? = nil
+    folder: RunFolder, configuration: RunConfiguration, images: any ImageSource, stored: Trainer?,
+    crew: Crew, group: ShardGroup? = nil, shardsBefore: Int? = nil, skipped: SkippedImages? = nil
   ) throws {
     self.folder = folder
     self.configuration = configuration
     self.crew = crew
     self.group = group
     self.shardsBefore = shardsBefore
+    self.skipped = skipped
     (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
-    batches = try TrainingBatches(training, configuration, group: group)
+    batches = try TrainingBatches(training, configuration, workers: crew.pool.threads, group: group)
     // Of data that make up one batch that is not full, all are its images.
     let (step, shards) = (min(configuration.batchSize, training.count), configuration.shards ?? 1)
     guard step >= shards else {
@@ -80,9 +83,10 @@ struct TrainingJob {
         try log.flush()
         return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
       },
-      save: { [folder, configuration] checkpoint, model in
+      save: { [folder, configuration, skipped] checkpoint, model in
         guard let log else { return }
         try log.flush()
+        try folder.save(skipped: skipped)
         try folder.save(checkpoint: checkpoint, model: model, keeping: checkpoints.kept)
         // Not before there is a checkpoint that has them.
         if note != nil { try folder.write(configuration, note: note) }
@@ -96,8 +100,9 @@ struct TrainingJob {
     do {
       try run.run(on: context())
     } catch {
-      // The steps up to the error tell what led to it; the error itself is what counts.
+      // The steps up to the error tell what led to it, as do files that were passed over; the error itself is what counts.
       try? log?.close()
+      if writes { try? folder.save(skipped: skipped) }
       throw error
     }
     try log?.close()

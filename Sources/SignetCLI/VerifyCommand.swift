@@ -44,6 +44,7 @@ struct VerifyCommand: ParsableCommand {
     let identicalLogits: Int
     let largestLogitDifference: Float
     let layers: [Layer]
+    let skippedImages: Int?
   }
 
   func run() throws {
@@ -52,15 +53,17 @@ struct VerifyCommand: ParsableCommand {
     let crew = try threads.crew()
     let model = try CompactModel(bytes: trainer.compactModel(), path: checkpoint)
     let engine = try Engine(model, crew: crew, batch: 64)
-    var set = try data.spec().load(
-      split: split, root: data.dataRoot, layout: ImageLayout(model.preprocessing))
+    let skipped = data.skipped
+    var set = try data.images(split, for: model, skipped: skipped)
     try engine.checkClasses(of: set)
     let available = set.count
     if let images { set = set.subset(Array(0..<min(images, available))) }
-    var batches = try InputBatches(set, preprocessing: model.preprocessing, batchSize: batchSize)
+    var batches = try InputBatches(
+      set, preprocessing: model.preprocessing, batchSize: batchSize, workers: crew.pool.threads)
     var verification = Verification(
       network: trainer.network, engine: engine, context: try ComputeContext(crew: crew))
-    while let (inputs, labels) = batches.batch() { try verification.add(inputs, images: labels.count) }
+    while let (inputs, labels) = try batches.batch() { try verification.add(inputs, images: labels.count) }
+    skipped?.tell()
     let result = Result(
       count: verification.images, exact: verification.isExact, sameClass: verification.sameClass,
       identicalLogits: verification.identicalLogits,
@@ -70,7 +73,7 @@ struct VerifyCommand: ParsableCommand {
           name: $0.layer, activations: $0.activations, differentActivations: $0.differentActivations,
           ties: $0.ties,
           accumulators: $0.accumulators, differentAccumulators: $0.differentAccumulators)
-      })
+      }, skippedImages: skipped?.count)
     try output.print(result) {
       show(result)
       if let images, images > available {

@@ -5,10 +5,13 @@ package import Signet
 /// The batches of each epoch, as the network's input: which images, in which order, with which changes.
 ///
 /// Everything follows from the seed, the epoch and the images' indices, so any batch can be made again, by any
-/// thread, in any order, with the same bits.
+/// number of threads, in any order, with the same bits.
+///
+/// Of a file that can't be read, where such files are skipped, the place is taken by the next image in the epoch's order that can, if the
+/// loader shuffles, which training does; else the batch has one image less, for evaluation must not count an image twice.
 package struct BatchLoader: Sendable {
   /// Where the images come from.
-  package let images: LabelledImages
+  package let images: any ImageSource
   /// How bytes become inputs.
   package let preprocessing: Preprocessing
   /// Images in a batch; the last batch of an epoch may have fewer.
@@ -29,7 +32,7 @@ package struct BatchLoader: Sendable {
   ///
   /// - Throws: ``DataError`` with code `.invalidArgument` or `.empty`.
   package init(
-    images: LabelledImages, preprocessing: Preprocessing, batchSize: Int, seed: UInt64, shuffled: Bool,
+    images: any ImageSource, preprocessing: Preprocessing, batchSize: Int, seed: UInt64, shuffled: Bool,
     dropLast: Bool, augmentation: Augmentation = Augmentation(), part: BatchPart = .whole
   ) throws(DataError) {
     if images.count == 0 {
@@ -60,10 +63,10 @@ package struct BatchLoader: Sendable {
         "the preprocessing needs a finite mean and a positive deviation for each of the \(images.channels) channels"
       )
     }
-    guard augmentation.padding >= 0, augmentation.padding <= ImageLayout.maximumSide else {
+    guard augmentation.padding >= 0, augmentation.padding <= ImageLimits.side else {
       throw DataError(
         .invalidArgument,
-        "a padding of \(augmentation.padding) pixels is not possible; choose from 0 to \(ImageLayout.maximumSide)"
+        "a padding of \(augmentation.padding) pixels is not possible; choose from 0 to \(ImageLimits.side)"
       )
     }
     self.images = images
@@ -101,54 +104,29 @@ package struct BatchLoader: Sendable {
   ///   - batch: from 0 below the number of batches of `order`.
   ///   - order: image indices, from ``order(epoch:)`` or a part of it.
   ///   - epoch: what the augmentation differs by.
+  ///   - workers: threads that share the images; no result depends on it.
   ///   - inputs: room for `batchSize` × ``inputCount`` numbers.
   ///   - labels: room for `batchSize` numbers.
   /// - Shapes: `inputs` is `[batch, height, width, channels]`, `labels` is `[batch]`.
   /// - Returns: the images written, which are those of ``part``.
+  /// - Throws: ``DataError`` of the first image that can't be read, if the images are files; `.empty` if
+  ///   ``BatchFilling/mostSkipped`` in a row can't.
   package func fill(
-    batch: Int, of order: [Int], epoch: Int, inputs: UnsafeMutablePointer<Float>,
+    batch: Int, of order: [Int], epoch: Int, workers: Int = 1, inputs: UnsafeMutablePointer<Float>,
     labels: UnsafeMutablePointer<Int32>
-  ) -> Int {
+  ) throws(DataError) -> Int {
     precondition(
       batch >= 0 && batch < batches(of: order.count), "batch \(batch) of \(batches(of: order.count))")
     let start = batch * batchSize
     let own = part.range(in: min(batchSize, order.count - start))
-    let size = inputCount
-    let epochSeed = RandomStream.augmentation.seed(seed, epoch: epoch)
-    images.pixels.withUnsafeBufferPointer { pixels in
-      withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { changed in
-        for place in 0..<own.count {
-          let index = order[start + own.lowerBound + place]
-          precondition(images.labels.indices.contains(index), "image \(index) of \(images.count)")
-          let image = UnsafeBufferPointer(rebasing: pixels[index * size..<(index + 1) * size])
-          let target = UnsafeMutableBufferPointer(start: inputs + place * size, count: size)
-          labels[place] = Int32(truncatingIfNeeded: images.labels[index])
-          if augmentation.isIdentity {
-            normalize(image, into: target)
-          } else {
-            augment(image, into: changed, index: index, epochSeed: epochSeed)
-            normalize(UnsafeBufferPointer(changed), into: target)
-          }
-        }
-      }
-    }
-    return own.count
+    let filling = BatchFilling(
+      loader: self, order: order, start: start + own.lowerBound,
+      epochSeed: RandomStream.augmentation.seed(seed, epoch: epoch), inputs: inputs, labels: labels)
+    return try filling.fill(own.count, workers: workers)
   }
 
-  private func augment(
-    _ image: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>, index: Int,
-    epochSeed: UInt64
-  ) {
-    let choice = augmentation.choice(epochSeed: epochSeed, index: index)
-    choice.crop.apply(
-      image, into: output, height: images.height, width: images.width, channels: images.channels)
-    if choice.isFlipped {
-      HorizontalFlip.apply(output, height: images.height, width: images.width, channels: images.channels)
-    }
-  }
-
-  private func normalize(_ image: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<Float>)
-  {
+  /// Writes the input that the bytes of an image become.
+  func normalize(_ image: UnsafeBufferPointer<UInt8>, into output: UnsafeMutablePointer<Float>) {
     let channels = images.channels
     table.withUnsafeBufferPointer { table in
       if channels == 1 {

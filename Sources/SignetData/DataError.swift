@@ -16,6 +16,10 @@ package struct DataError: Error, CustomStringConvertible, Hashable, Sendable {
     package static let notFound = Code(rawValue: "not_found")
     /// The system refused to open or read something that exists.
     package static let unreadable = Code(rawValue: "unreadable")
+    /// The system failed at something that may work another time: the disk or the network, open files, memory.
+    package static let systemFailure = Code(rawValue: "system_failure")
+    /// A file is not the one that it was when its folder was looked through.
+    package static let changed = Code(rawValue: "changed")
     /// The file is of another format than was asked for.
     package static let wrongFormat = Code(rawValue: "wrong_format")
     /// The format is right, but the content contradicts itself or its checksum.
@@ -56,6 +60,11 @@ package struct DataError: Error, CustomStringConvertible, Hashable, Sendable {
     self.path = path
     self.byteOffset = byteOffset
   }
+
+  /// Whether a file itself is at fault, and will be the next time: what may be passed over where unreadable files are.
+  ///
+  /// A disk that fails, too many open files or a lack of memory are not: images that are passed over then would make another run.
+  package var isOfFile: Bool { path != nil && ![.systemFailure, .changed, .invalidArgument].contains(code) }
 
   /// Path, byte offset and message on one line.
   package var description: String {

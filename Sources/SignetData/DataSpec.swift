@@ -22,7 +22,7 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     case cifar100
     /// A folder of JPEG and PNG files, one folder a class.
     case folder
-    /// ImageNet in its published archives.
+    /// ImageNet's training and validation images, one folder a class.
     case imagenet
   }
 
@@ -53,7 +53,7 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     let colon = text.firstIndex(of: ":")
     let name = colon.map { text[..<$0] } ?? text[...]
     let folder = colon.map { String(text[text.index(after: $0)...]) }
-    let forms = "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR or folder:DIR"
+    let forms = "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, folder:DIR or imagenet:DIR"
     guard let kind = Kind(rawValue: String(name)) else {
       throw DataError(.invalidSpecification, "`\(text)` is not a known kind of data; use \(forms)")
     }
@@ -75,6 +75,45 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     kind == .fashionMNIST
       ? nil
       : "--data-root goes with fashion-mnist; \(kind.rawValue):DIR names its folder itself: leave --data-root out"
+  }
+
+  /// The most bytes of decoded pictures that are kept in memory; larger folders are read as they are needed.
+  package static let memoryLimit = 2 << 30
+
+  /// Opens one split: in memory, or, for photographs, to be read as they are needed.
+  ///
+  /// - Parameters:
+  ///   - split: training or test data.
+  ///   - root: the folder under which `fashion-mnist` is looked for first.
+  ///   - fit: the size that the images get; a network's wishes count for pictures only, other images keep their size.
+  ///   - skipped: where picture files that can't be read are listed; `nil` if they are an error.
+  ///   - memoryLimit: the most bytes of decoded pictures that are kept in memory.
+  /// - Returns: the images of the split, never none.
+  /// - Throws: ``DataError`` that names the file or folder at fault.
+  package func open(
+    split: Split, root: String? = nil, fit: ImageFit = .network(), skipped: SkippedImages? = nil,
+    memoryLimit: Int = DataSpec.memoryLimit
+  ) throws(DataError) -> any ImageSource {
+    if let objection = skipped.flatMap({ _ in objectionToSkipping }) {
+      throw DataError(.invalidArgument, objection)
+    }
+    switch kind {
+    case .folder, .imagenet:
+      if root != nil, let objection = objectionToRoot { throw DataError(.invalidArgument, objection) }
+      return kind == .folder
+        ? try ImageFolder(path: folder).open(split, fit: fit, skipped: skipped, memoryLimit: memoryLimit)
+        : try ImageNet(path: folder).open(split, fit: fit, skipped: skipped)
+    case .fashionMNIST, .idx, .cifar10, .cifar100:
+      guard case .layout(let layout) = fit else { return try load(split: split, root: root) }
+      return try load(split: split, root: root, layout: layout)
+    }
+  }
+
+  /// Why `--skip-unreadable` can't be given with this data; `nil` where it can.
+  package var objectionToSkipping: String? {
+    kind == .folder || kind == .imagenet
+      ? nil
+      : "--skip-unreadable goes with folder:DIR and imagenet:DIR, whose images are files; leave it out"
   }
 
   /// Loads one split into memory.
@@ -109,10 +148,10 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     case .cifar100:
       images = try CIFAR(path: folder, variant: .cifar100).load(split)
     case .folder:
-      images = try ImageFolder(path: folder, layout: layout, mixedSize: mixedSize).load(split)
+      images = try ImageFolder(path: folder).load(split, layout: layout, mixedSize: mixedSize)
     case .imagenet:
       throw DataError(
-        .unsupported, "imagenet: is not supported yet by this version: use folder:DIR", path: folder)
+        .unsupported, "imagenet: is too large for memory; use folder:DIR for a part of it", path: folder)
     }
     guard let layout else { return images }
     return try images.fitted(to: layout)

@@ -98,26 +98,6 @@ package struct LabelledImages: Sendable {
       labels: indices.map { labels[$0] }, classNames: classNames)
   }
 
-  /// Splits off `count` images for validation, chosen by `seed`; both parts keep the order of the whole.
-  ///
-  /// - Throws: ``DataError`` with code `.invalidArgument` unless `0 ≤ count < self.count`.
-  package func heldOut(
-    count heldOutCount: Int, seed: UInt64
-  ) throws(DataError) -> (training: LabelledImages, validation: LabelledImages) {
-    guard heldOutCount >= 0, heldOutCount < count else {
-      throw DataError(
-        .invalidArgument,
-        "\(heldOutCount) images cannot be held out of the \(count) of \(name); choose from 0 to \(max(count - 1, 0))"
-      )
-    }
-    var random = RandomStream.heldOut.generator(seed: seed)
-    var isHeldOut = [Bool](repeating: false, count: count)
-    for index in random.permutation(count).prefix(heldOutCount) { isHeldOut[index] = true }
-    return (
-      subset((0..<count).filter { !isHeldOut[$0] }), subset((0..<count).filter { isHeldOut[$0] })
-    )
-  }
-
   /// All images brought to another layout; the same data set if they have it already.
   ///
   /// - Throws: ``DataError`` if the layout is impossible or the result needs more memory than the machine has.

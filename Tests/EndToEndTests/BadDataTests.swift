@@ -35,7 +35,7 @@ struct BadDataTests {
     try expectRefusal(data: "folder:empty", ["empty", "train/"])
     try expectRefusal(data: "cifar10:empty", ["empty", "batch"])
     try expectRefusal(data: "cifar100:empty", ["empty"])
-    try expectRefusal(data: "imagenet:empty", ["not supported", "folder:DIR"])
+    try expectRefusal(data: "imagenet:empty", ["empty", "train/"])
     try expectRefusal(data: "idx:", ["names no folder"])
     try expectRefusal(data: "mnist", ["mnist", "not a known kind", "fashion-mnist", "idx:DIR"])
     try FileManager.default.removeItem(atPath: folder + "/data/t10k-images-idx3-ubyte")

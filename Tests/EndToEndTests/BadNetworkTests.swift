@@ -14,6 +14,9 @@ struct BadNetworkTests {
     ("name: x\nname: y\nlayers: []\n", ["bad.yaml", "not valid YAML", "duplicated", "name"]),
     ("name: x\n", ["bad.yaml:1", "“layers” is missing"]),
     ("name: x\nlayers:\n", ["bad.yaml:2", "“layers” must be a list"]),
+    ("name: &a x\nlayers: []\n", ["bad.yaml:1", "“&a” is an anchor", "write its values out"]),
+    ("name: x\nlayers: [&a {type: dense}, *a]\n", ["bad.yaml:2", "“&a” is an anchor"]),
+    ("name: R&D\nlayers: [*a]\n", ["bad.yaml:2", "not valid YAML", "alias"]),
     ("name: x\nlayers: {a: 1}\n", ["bad.yaml:2", "“layers” must be a list"]),
     ("name: x\nlayers: []\n", ["bad.yaml", "needs at least 2"]),
     ("layers:\n  - {type: dense, filters: 3}\n  - {type: dense}\n", ["bad.yaml", "“name” is missing"]),
@@ -147,6 +150,23 @@ struct BadNetworkTests {
         says: words)
       try expectFailure(["inspect", "--network", network, "--write", "it.signet"], in: folder, says: words)
     }
+  }
+
+  /// Aliases of aliases within keys, which the parser compares: 9⁹ values of a few hundred bytes.
+  @Test func bombsOfAliasesAreRefusedAtOnce() throws {
+    let names = "abcdefghij".map(String.init)
+    let lists = zip(names, names.dropFirst()).map { previous, name in
+      let list = [String](repeating: "*\(previous)", count: 9).joined(separator: ", ")
+      return "\(name): &\(name) {? [\(list)] : 1}\n"
+    }
+    try Self.expectRefusal(
+      "name: x\na: &a [1, 2, 3]\n\(lists.joined())layers: *j\n", ["bad.yaml:2", "“&a” is an anchor"])
+  }
+
+  @Test func longFilesAreNotRead() throws {
+    try Self.expectRefusal(
+      "name: x\nlayers: []\n" + String(repeating: "# long\n", count: 200_000),
+      ["bad.yaml", "more bytes than the 1048576", "YAML file"])
   }
 
   /// Files of other kinds, and text that would move the cursor: one printable line of limited length.

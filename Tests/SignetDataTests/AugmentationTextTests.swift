@@ -18,8 +18,17 @@ import Testing
     #expect(try Augmentation(parsing: written) == augmentation)
   }
 
+  @Test(arguments: [("resized-crop", false), ("resized-crop-flip", true)])
+  func resizedCropsAreReadAndWritten(text: String, flip: Bool) throws {
+    let augmentation = try Augmentation(parsing: text)
+    #expect(augmentation == Augmentation(crop: .resized, flip: flip))
+    #expect(augmentation.description == text)
+    #expect(!augmentation.isIdentity)
+  }
+
   @Test(arguments: [
-    "", "all", "Crop", "crop:", "crop:0", "crop:-1", "crop:x", "crop:1:2", "crop:65501", "none:1", "flip:2",
+    "", "all", "resized", "resized-crop:4", "resized-flip", "Crop", "crop:", "crop:0", "crop:-1", "crop:x",
+    "crop:1:2", "crop:65501", "none:1", "flip:2",
     "flip-crop", " crop", "crop-flip:99999999999999999999",
   ])
   func otherTextIsRefused(text: String) throws {
@@ -39,6 +48,11 @@ import Testing
     #expect(try usual("folder:a", 40, 15) == "crop-flip:3")
     #expect(try usual("folder:a", 3, 15) == "flip")
     #expect(try usual("idx:a", 28, 28) == "none")
+    let photographs = ImageLayout(height: 224, width: 224, channels: 3, resize: .centerCrop)
+    for spec in ["folder:a", "imagenet:a"] {
+      #expect(
+        try DataSpec(parsing: spec).usualAugmentation(of: photographs).description == "resized-crop-flip")
+    }
     #expect(try usual("fashion-mnist", 28, 28) == "none")
   }
 
@@ -54,14 +68,14 @@ import Testing
       var inEpoch = SplitMix64(seed: stream.next(), stream: UInt64(epoch))
       let epochSeed = inEpoch.next()
       let order = loader.order(epoch: epoch)
-      let (inputs, _) = BatchLoaderTests.fill(loader, 1, order, epoch: epoch)
+      let (inputs, _) = try BatchLoaderTests.fill(loader, 1, order, epoch: epoch)
       for place in 0..<8 {
         let index = order[8 + place]
         var random = SplitMix64(seed: epochSeed, stream: UInt64(index))
         let isFlipped = random.next() >> 63 == 1
         let top = random.index(below: 2 * padding + 1) - padding
         let left = random.index(below: 2 * padding + 1) - padding
-        let image = loader.images.image(at: index)
+        let image = try loader.images.image(at: index)
         for y in 0..<height {
           for x in 0..<width {
             let (row, column) = (y + top, (isFlipped ? width - 1 - x : x) + left)

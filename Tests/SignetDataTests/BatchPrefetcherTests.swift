@@ -13,15 +13,15 @@ import Testing
       let prefetcher = BatchPrefetcher(loader: loader, epoch: epoch)
       let order = loader.order(epoch: epoch)
       var batch = 0
-      while let next = prefetcher.next() {
-        let (inputs, labels) = BatchLoaderTests.fill(loader, batch, order, epoch: epoch)
+      while let next = try prefetcher.next() {
+        let (inputs, labels) = try BatchLoaderTests.fill(loader, batch, order, epoch: epoch)
         #expect(Array(next.inputs) == inputs)
         #expect(next.labels == labels)
         #expect(next.count == labels.count)
         batch += 1
       }
       #expect(batch == loader.batchesPerEpoch)
-      #expect(prefetcher.next() == nil, "the end stays the end")
+      #expect(try prefetcher.next() == nil, "the end stays the end")
     }
   }
 
@@ -29,11 +29,11 @@ import Testing
     let loader = try BatchLoaderTests.loader(count: 61)
     var prefetcher: BatchPrefetcher? = BatchPrefetcher(loader: loader, epoch: 2)
     var kept: [Batch] = []
-    while let batch = prefetcher?.next() { kept.append(batch) }
+    while let batch = try prefetcher?.next() { kept.append(batch) }
     prefetcher = nil
     let order = loader.order(epoch: 2)
     for (number, batch) in kept.enumerated() {
-      #expect(Array(batch.inputs) == BatchLoaderTests.fill(loader, number, order, epoch: 2).0)
+      #expect(try Array(batch.inputs) == BatchLoaderTests.fill(loader, number, order, epoch: 2).0)
     }
   }
 
@@ -41,23 +41,23 @@ import Testing
     let loader = try BatchLoaderTests.loader(count: 61)
     let prefetcher = BatchPrefetcher(loader: loader, epoch: 1, firstBatch: 5)
     let order = loader.order(epoch: 1)
-    #expect(prefetcher.next()?.labels == BatchLoaderTests.fill(loader, 5, order, epoch: 1).1)
+    #expect(try prefetcher.next()?.labels == BatchLoaderTests.fill(loader, 5, order, epoch: 1).1)
     let past = BatchPrefetcher(loader: loader, epoch: 1, firstBatch: 99)
-    #expect(past.next() == nil)
+    #expect(try past.next() == nil)
   }
 
   @Test func batchesLargerThanTheDataTakeNoMoreMemory() throws {
     let loader = try BatchLoaderTests.loader(count: 3, batchSize: 1 << 50)
     let prefetcher = BatchPrefetcher(loader: loader, epoch: 0)
-    #expect(prefetcher.next()?.count == 3)
-    #expect(prefetcher.next() == nil)
+    #expect(try prefetcher.next()?.count == 3)
+    #expect(try prefetcher.next() == nil)
   }
 
   @Test func droppedPrefetchersLeaveNoThreads() throws {
     let loader = try BatchLoaderTests.loader(count: 61)
     for number in 0..<400 {
       let prefetcher = BatchPrefetcher(loader: loader, epoch: number)
-      if number.isMultiple(of: 2) { _ = prefetcher.next() }
+      if number.isMultiple(of: 2) { _ = try prefetcher.next() }
     }
     #if os(Linux)
     let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)

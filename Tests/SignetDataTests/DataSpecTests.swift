@@ -23,9 +23,12 @@ import Testing
     #expect(error.message.contains("use "))
   }
 
-  @Test func imagenetIsRefusedWithAWayOut() throws {
-    let error = try expectError(.unsupported) { try DataSpec(parsing: "imagenet:x").load(split: .training) }
-    #expect(error.message.contains("folder:DIR"))
+  @Test(arguments: ["idx:a", "cifar10:a", "fashion-mnist"])
+  func onlyFilesOfPicturesCanBeSkipped(text: String) throws {
+    let error = try expectError(.invalidArgument) {
+      try DataSpec(parsing: text).open(split: .test, skipped: SkippedImages())
+    }
+    #expect(error.message.contains("--skip-unreadable goes with folder:DIR and imagenet:DIR"))
   }
 
   @Test(arguments: ["idx:a", "cifar10:a", "cifar100:a", "folder:a"])

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import SignetData
 import Testing
 
@@ -86,9 +87,26 @@ import Testing
   }
 
   @Test func hugeDimensionsTakeNoMemory() throws {
-    // 2⁶² bytes claimed, 24 present: must end as a short file, not in an allocation.
-    let error = try expectError(.truncated) { try read(idx([1 << 31, 1 << 31], bytes)) }
-    #expect(error.message.contains("24 of the \(1 << 62)"))
+    // 2³³ bytes claimed, 24 present: must end as a short file, not in an allocation.
+    let error = try expectError(.truncated) { try read(idx([1 << 17, 1 << 16], bytes)) }
+    #expect(error.message.contains("24 of the \(1 << 33)"))
+    try expectError(.tooLarge) { try read(idx([1 << 31, 1 << 31], bytes)) }
+  }
+
+  /// What gzip announces beyond what images shrink to is refused before it is unpacked; a plain file is as long as it is.
+  @Test func bombsOfGzipAreRefused() throws {
+    let zeros = [UInt8](repeating: 0, count: 4_000_000)
+    #expect(try read(gzip(idx([2000, 2000], zeros))).bytes == zeros, "a thousandth, but small")
+    let error = try expectError(.tooLarge) { try read(gzip(idx([100 << 20], zeros))) }
+    #expect(error.message.contains("gunzip"))
+    try expectError(.truncated) { try read(idx([100 << 20], bytes)) }
+  }
+
+  @Test(.timeLimit(.minutes(1))) func pipesAreNotWaitedFor() throws {
+    let pipe = folder.path + "/pipe"
+    try #require(mkfifo(pipe, 0o600) == 0)
+    try expectError(.unreadable) { try IDX.read(path: pipe) }
+    try expectError(.unreadable) { try ImageDecoder.decode(path: pipe) }
   }
 
   @Test func eachDimensionChangedIsAnError() throws {

@@ -149,6 +149,14 @@ import Testing
   }
 
   @Test func endlessFilesAreRefused() throws {
-    try expectError(.tooLarge) { try FileSystem.contents(of: "/dev/zero", limit: 1 << 20) }
+    try expectError(.unreadable) { try FileSystem.contents(of: "/dev/zero", limit: 1 << 20) }
+    let folder = try TemporaryFolder()
+    let three = try folder.write([1, 2, 3], to: "three")
+    #expect(try FileSystem.contents(of: three, limit: 3) == [1, 2, 3])
+    try expectError(.tooLarge) { try FileSystem.contents(of: three, limit: 2) }
+    #if os(Linux)
+    // Reports no size.
+    try expectError(.tooLarge) { try FileSystem.contents(of: "/proc/self/maps", limit: 100) }
+    #endif
   }
 }

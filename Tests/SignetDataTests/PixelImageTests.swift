@@ -44,7 +44,7 @@ import Testing
     arguments: [
       (7, 5, 14, 10), (14, 10, 7, 5), (9, 13, 4, 20), (1, 1, 3, 4), (20, 3, 1, 1), (5, 5, 5, 9),
       (28, 28, 32, 32),
-      (31, 17, 8, 8), (2, 40, 3, 3),
+      (31, 17, 8, 8), (2, 40, 3, 3), (1, 2, 150, 3), (2, 3, 200, 2), (300, 2, 2, 3),
     ], [1, 3])
   func resizeIsTheTriangleFilter(size: (Int, Int, Int, Int), channels: Int) throws {
     let image = random(size.0, size.1, channels)

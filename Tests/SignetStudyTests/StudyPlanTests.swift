@@ -144,6 +144,12 @@ struct StudyPlanTests {
         == "\(start) tang --activation relu --last-layer full --learning-rate 1e-2 \(rest)")
     #expect(try command("tang-no-scale") == "\(start) tang --scale-layer off \(rest)")
     #expect(try command("tang-m3") == "\(start) tang --binarizations 3 \(rest)")
+    let tang = try #require(plan.runs.first { $0.label == "tang" })
+    var skipping = MadeUp.configuration(tang, MadeUp.settings())
+    skipping.skipUnreadable = true
+    #expect(
+      TrainCommandText.text(skipping, networkOption: "nin", output: "x").hasSuffix(
+        " --precision int8 --skip-unreadable --output x"))
     #expect(
       try command("tang-last-full-no-regularizer")
         == "\(start) tang --last-layer full --regularizer none \(rest)")

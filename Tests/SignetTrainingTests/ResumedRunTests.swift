@@ -28,7 +28,8 @@ import Testing
   }
 
   private static func run(
-    from start: Trainer, afterStep: (Int) throws -> AfterStep = { _ in .goOn }
+    from start: Trainer, dataFailsAfter failing: Int? = nil,
+    afterStep: (Int) throws -> AfterStep = { _ in .goOn }
   ) throws -> Record {
     var record = Record()
     let size = 8 * DeterminismTests.input.count
@@ -39,6 +40,7 @@ import Testing
         batches: { epoch, first in
           var next = first
           return {
+            if let failing, epoch * 3 + next == failing { throw Failure() }
             guard next < 3 else { return nil }
             let labels = (0..<8).map { Int32(($0 * 3 + next + epoch) % 5) }
             next += 1
@@ -75,6 +77,19 @@ import Testing
     if schedule == .plateau {
       #expect(Set(whole.events.map(\.learningRate)).count > 1, "the plateau is never met")
     }
+  }
+
+  /// An error of the data, as of an image that can't be read: the step before it is done, and kept, whether or not it was due.
+  @Test(arguments: [2, 4, 5], [AfterStep.goOn, .save, .stop])
+  func fromTheStepBeforeDataThatFails(step: Int, after: AfterStep) throws {
+    let whole = try Self.run(from: Self.begin(.plateau))
+    let first = try Self.run(from: Self.begin(.plateau), dataFailsAfter: step) { $0 == step ? after : .goOn }
+    #expect(first.steps.last == step)
+    let last = try Checkpoint(bytes: #require(first.saved.last), path: "last").trainer
+    #expect(last.step == step)
+    let rest = try Self.goOn(first)
+    #expect(first.steps + rest.steps == Array(1...12))
+    #expect(rest.saved.last == whole.saved.last)
   }
 
   /// After every step of an epoch, its last one too; the epoch's figures are those of all its steps.

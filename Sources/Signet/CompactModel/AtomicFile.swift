@@ -49,13 +49,24 @@ package enum AtomicFile {
 
   /// All bytes of a regular file; throws ``ModelFormatError`` with code `unreadable`.
   package static func read(_ path: String) throws(ModelFormatError) -> [UInt8] {
+    try read(OpenFile(reading: path), path)
+  }
+
+  /// The same, or nil of a file of more than `limit` bytes, which is not read.
+  package static func read(_ path: String, limit: Int) throws(ModelFormatError) -> [UInt8]? {
     let file = try OpenFile(reading: path)
+    guard file.size <= limit else { return nil }
+    return try read(file, path)
+  }
+
+  private static func read(_ file: borrowing OpenFile, _ path: String) throws(ModelFormatError) -> [UInt8] {
+    let (descriptor, size) = (file.descriptor, file.size)
     var failure: CInt = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: file.size) { buffer, count in
+    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
       let memory = UnsafeMutableRawBufferPointer(buffer)
       while count < memory.count {
         let rest = UnsafeMutableRawBufferPointer(rebasing: memory[count...])
-        let done = retrying { posixRead(file.descriptor, rest.baseAddress, min(rest.count, largestTransfer)) }
+        let done = retrying { posixRead(descriptor, rest.baseAddress, min(rest.count, largestTransfer)) }
         if done < 0 { failure = errno }
         guard done > 0 else { return }
         count += done

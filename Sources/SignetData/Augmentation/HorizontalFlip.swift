@@ -8,11 +8,12 @@ package enum HorizontalFlip {
   package static func apply(
     _ image: UnsafeMutableBufferPointer<UInt8>, height: Int, width: Int, channels: Int
   ) {
+    guard let start = image.baseAddress else { return }
     for row in 0..<height {
-      var left = row * width * channels
+      var left = start + row * width * channels
       var right = left + (width - 1) * channels
       while left < right {
-        for channel in 0..<channels { image.swapAt(left + channel, right + channel) }
+        for channel in 0..<channels { (left[channel], right[channel]) = (right[channel], left[channel]) }
         left += channels
         right -= channels
       }

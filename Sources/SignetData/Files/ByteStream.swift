@@ -16,6 +16,8 @@ import Darwin
 final class ByteStream {
   /// Where the bytes come from.
   let path: String
+  /// Bytes of the file itself.
+  let fileSize: Int
   private let descriptor: Int32
   private let input: UnsafeMutableRawBufferPointer
   private var unread: Range<Int> = 0..<0
@@ -26,7 +28,9 @@ final class ByteStream {
 
   /// Opens a file; gzip is recognised by its first two bytes, 1f 8b.
   init(path: String) throws(DataError) {
-    descriptor = try FileSystem.openFile(path)
+    let (descriptor, stamp) = try FileSystem.openFile(path)
+    self.descriptor = descriptor
+    fileSize = Int(stamp.size)
     self.path = path
     input = .allocate(byteCount: 1 << 18, alignment: 16)
     while unread.count < 2, try refill() {}
@@ -36,7 +40,8 @@ final class ByteStream {
     // 31 = the largest window, 15, plus 16 for the gzip wrapper and its checksum.
     guard inflateInit2_(stream, 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
       stream.deallocate()
-      throw DataError(.unreadable, "zlib could not start: out of memory, or of another version", path: path)
+      throw DataError(
+        .systemFailure, "zlib could not start: out of memory, or of another version", path: path)
     }
     inflater = stream
   }
@@ -49,6 +54,9 @@ final class ByteStream {
     input.deallocate()
     close(descriptor)
   }
+
+  /// Whether the file is gzip, and so may hold more than its own size.
+  var isPacked: Bool { inflater != nil }
 
   /// Reads until `output` is full or the data ends; fewer bytes than asked for means the end.
   ///

@@ -6,6 +6,13 @@
 /// the elements in row-major order. Only unsigned bytes (type 0x08) with one to four dimensions are read.
 /// - Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits".
 package enum IDX {
+  /// The most bytes of elements.
+  package static let maximumBytes = 1 << 34
+  /// The most bytes that a byte of a gzip file may stand for; images have some ten, and gzip could have a thousand.
+  package static let maximumInflation = 128
+  /// So many bytes a small gzip file may hold in any case, such as labels in order.
+  package static let packedBytesAllowed = 64 << 20
+
   /// Reads a whole file.
   ///
   /// The dimensions are checked against the true length before memory of that size is taken.
@@ -21,14 +28,31 @@ package enum IDX {
     var count = 1
     for dimension in dimensions {
       let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-      guard !overflow, product < Int.max - 64 else {
+      guard !overflow, product <= maximumBytes else {
         throw DataError(
-          .tooLarge, "the dimensions \(describe(dimensions)) are not possible; the header is damaged",
+          .tooLarge,
+          "the dimensions \(describe(dimensions)) are more than \(maximumBytes) bytes; the header is damaged",
           path: path, byteOffset: 4)
       }
       count = product
     }
+    try checkInflation(of: stream, to: count, dimensions)
     return (dimensions, try readBody(stream, count: count, dimensions: dimensions))
+  }
+
+  /// Refuses a gzip file that would become far larger than such files do; one that really is so can be unpacked beforehand.
+  private static func checkInflation(
+    of stream: ByteStream, to count: Int, _ dimensions: [Int]
+  ) throws(DataError) {
+    guard stream.isPacked, count > packedBytesAllowed else { return }
+    let (most, overflow) = stream.fileSize.multipliedReportingOverflow(by: maximumInflation)
+    guard overflow || count <= most else {
+      throw DataError(
+        .tooLarge,
+        "\(stream.fileSize) bytes of gzip data announce the \(count) bytes of \(describe(dimensions)), over \(maximumInflation) "
+          + "times as many; if that is right, unpack the file with gunzip first", path: stream.path,
+        byteOffset: 4)
+    }
   }
 
   private static func readHeader(_ stream: ByteStream) throws(DataError) -> [Int] {

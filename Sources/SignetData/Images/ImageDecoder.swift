@@ -2,18 +2,19 @@
 
 /// Decodes JPEG and PNG files, told apart by their first bytes and not by their names.
 package enum ImageDecoder {
-  /// The largest image file that is read, in bytes.
-  package static let maximumFileBytes = 1 << 30
-
   /// Reads and decodes a file.
   ///
   /// - Throws: ``DataError`` with the path: `.notFound`, `.unreadable`, `.wrongFormat`, `.tooLarge`, `.truncated`,
   ///   `.damaged`.
   package static func decode(path: String) throws(DataError) -> PixelImage {
+    try checkIsFile(path)
+    return try decode(bytes: FileSystem.contents(of: path, limit: ImageLimits.fileBytes), path: path)
+  }
+
+  static func checkIsFile(_ path: String) throws(DataError) {
     if FileSystem.kind(of: path) == .folder {
       throw DataError(.unreadable, "is a folder, not an image; give a JPEG or PNG file", path: path)
     }
-    return try decode(bytes: FileSystem.contents(of: path, limit: maximumFileBytes), path: path)
   }
 
   /// Decodes the bytes of a file; `path` is for messages only.

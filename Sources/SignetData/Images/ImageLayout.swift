@@ -4,11 +4,6 @@ package import Signet
 
 /// The size and channels that images are brought to, and how.
 package struct ImageLayout: Hashable, Sendable {
-  /// The most pixels that an image may have.
-  package static let maximumPixels = 100_000_000
-  /// The longest side that an image may have; also the limit of JPEG libraries.
-  package static let maximumSide = 65_500
-
   /// Rows.
   package var height: Int
   /// Columns.
@@ -51,10 +46,10 @@ package struct ImageLayout: Hashable, Sendable {
       )
     }
     // Both sides are checked first, so the product can't overflow.
-    guard height <= Self.maximumSide, width <= Self.maximumSide, height * width <= Self.maximumPixels else {
+    guard height <= ImageLimits.side, width <= ImageLimits.side, height * width <= ImageLimits.pixels else {
       throw DataError(
         .tooLarge,
-        "\(height)×\(width) pixels are more than \(Self.maximumSide) a side or \(Self.maximumPixels) in all; "
+        "\(height)×\(width) pixels are more than \(ImageLimits.side) a side or \(ImageLimits.pixels) in all; "
           + "scale the image down", path: path)
     }
   }

@@ -8,6 +8,10 @@ package struct JPEGMetadata {
   package private(set) var orientation = 1
   /// Whether Adobe's APP14 segment is there; such files store CMYK inverted.
   private(set) var hasAdobeSegment = false
+  /// Whether the pixels are coded arithmetically, which can take less than a bit for a block.
+  private(set) var isArithmetic = false
+  /// Rows and columns as they are stored, from the frame header; `nil` if there is none, or it leaves the rows open.
+  private(set) var storedSize: (height: Int, width: Int)?
 
   /// Walks the segments from the start of the file to the first scan.
   package init(_ bytes: [UInt8]) {
@@ -31,6 +35,15 @@ package struct JPEGMetadata {
   }
 
   private mutating func read(marker: UInt8, payload: ArraySlice<UInt8>) {
+    // Of the sixteen markers, three are tables: Huffman, an extension's, arithmetic.
+    if (0xc0...0xcf).contains(marker), ![0xc4, 0xc8, 0xcc].contains(marker) {
+      if marker > 0xc8 { isArithmetic = true }
+      let bytes = payload.prefix(5).map(Int.init)
+      if bytes.count == 5, storedSize == nil {
+        let size = (height: bytes[1] << 8 | bytes[2], width: bytes[3] << 8 | bytes[4])
+        if size.height > 0, size.width > 0 { storedSize = size }
+      }
+    }
     if marker == 0xe1, payload.starts(with: Array("Exif\0\0".utf8)) {
       if let found = Self.orientation(tiff: Array(payload.dropFirst(6))) { orientation = found }
     } else if marker == 0xee, payload.starts(with: Array("Adobe".utf8)) {

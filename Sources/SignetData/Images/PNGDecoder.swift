@@ -26,6 +26,9 @@ enum PNGDecoder {
       // The sides are 32 bits, so they fit in an Int before they are checked.
       let layout = ImageLayout(height: Int(image.height), width: Int(image.width), channels: isColor ? 3 : 1)
       try layout.validate(path: path)
+      try ImageLimits.checkPNG(
+        height: layout.height, width: layout.width, bitsPerPixel: Self.bitsPerPixel(bytes),
+        fileBytes: bytes.count, path: path)
       image.format =
         (isColor ? UInt32(PNG_FORMAT_FLAG_COLOR) : 0) | (hasAlpha ? UInt32(PNG_FORMAT_FLAG_ALPHA) : 0)
       // Without this, 16-bit samples of a file that names no gamma would be taken for linear light.
@@ -40,6 +43,20 @@ enum PNGDecoder {
       if hasAlpha { pixels = onWhite(pixels, channels: layout.channels) }
       return PixelImage(height: layout.height, width: layout.width, channels: layout.channels, pixels: pixels)
     }
+  }
+
+  /// The sides that the header announces, if the bytes begin like a PNG file.
+  static func size(_ bytes: [UInt8]) -> (height: Int, width: Int)? {
+    guard bytes.count >= 24, bytes.starts(with: magic) else { return nil }
+    func side(_ offset: Int) -> Int { bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) } }
+    return (side(20), side(16))
+  }
+
+  /// Bits of a stored pixel, from the header that comes first; the least possible if that is not one.
+  private static func bitsPerPixel(_ bytes: [UInt8]) -> Int {
+    guard bytes.count > 25 else { return 1 }
+    let samples = [0: 1, 2: 3, 3: 1, 4: 2, 6: 4][bytes[25]] ?? 1
+    return Int(bytes[24]) * samples
   }
 
   /// `(a v + (255 − a) 255) / 255`, rounded, on the stored values, as browsers blend.

@@ -37,22 +37,35 @@ package struct PixelImage: Hashable, Sendable {
     precondition(target == 1 || target == 3, "\(target) channels asked for; 1 or 3 are possible")
     if target == channels { return self }
     let count = height * width
-    let converted = [UInt8](unsafeUninitializedCapacity: count * target) { output, initialized in
-      pixels.withUnsafeBufferPointer { input in
-        for pixel in 0..<count {
-          if target == 1 {
-            let red = UInt32(input[3 * pixel])
-            let green = UInt32(input[3 * pixel + 1])
-            let blue = UInt32(input[3 * pixel + 2])
-            output[pixel] = UInt8((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16)
-          } else {
-            for channel in 0..<3 { output[3 * pixel + channel] = input[pixel] }
-          }
-        }
+    let converted = [UInt8](unsafeUninitializedCapacity: count * max(target, channels)) {
+      output, initialized in
+      _ = output.update(fromContentsOf: pixels)
+      if target == 1 {
+        Self.convertToGrey(output, count: count)
+      } else {
+        Self.spreadGrey(output, count: count)
       }
       initialized = count * target
     }
     return PixelImage(height: height, width: width, channels: target, pixels: converted)
+  }
+
+  /// RGB to grey in place: the first `count` bytes are the grey ones then.
+  static func convertToGrey(_ pixels: UnsafeMutableBufferPointer<UInt8>, count: Int) {
+    for pixel in 0..<count {
+      let red = UInt32(pixels[3 * pixel])
+      let green = UInt32(pixels[3 * pixel + 1])
+      let blue = UInt32(pixels[3 * pixel + 2])
+      pixels[pixel] = UInt8((19_595 * red + 38_470 * green + 7_471 * blue + 32_768) >> 16)
+    }
+  }
+
+  /// Grey to RGB in place: the first `count` bytes become `3 · count`.
+  static func spreadGrey(_ pixels: UnsafeMutableBufferPointer<UInt8>, count: Int) {
+    for pixel in (0..<count).reversed() {
+      let grey = pixels[pixel]
+      for channel in 0..<3 { pixels[3 * pixel + channel] = grey }
+    }
   }
 
   /// The part of `height` × `width` pixels whose first pixel is at (`top`, `left`).
@@ -85,25 +98,12 @@ package struct PixelImage: Hashable, Sendable {
 
   /// The image in a layout: its channels, then its size.
   ///
-  /// `stretch` scales both sides. `centerCrop` scales the shorter side to 8/7 of the layout's longer side, rounded,
-  /// keeps the aspect ratio, and takes the centre (one pixel up and left of it where the margin is odd).
   /// - Throws: ``DataError`` if the layout is impossible.
   package func fitted(to layout: ImageLayout) throws(DataError) -> PixelImage {
     try layout.validate()
     let image = converted(toChannels: layout.channels)
-    switch layout.resize {
-    case .stretch:
-      return try image.resized(height: layout.height, width: layout.width)
-    case .centerCrop:
-      let shorter = (8 * max(layout.height, layout.width) + 3) / 7
-      let side = min(height, width)
-      let scaledHeight = (height * shorter + side / 2) / side
-      let scaledWidth = (width * shorter + side / 2) / side
-      let top = (scaledHeight - layout.height) / 2
-      let left = (scaledWidth - layout.width) / 2
-      return image.resampled(
-        height: scaledHeight, width: scaledWidth,
-        rows: top..<top + layout.height, columns: left..<left + layout.width)
-    }
+    if layout.resize == .stretch { return try image.resized(height: layout.height, width: layout.width) }
+    return image.resampled(
+      ImageSampling(layout, height: height, width: width).resampling(height: height, width: width))
   }
 }

@@ -27,12 +27,15 @@ package struct StudySettings: Codable, Hashable, Sendable {
   package var augmentation: String
   /// The factor of L2 where regularisers are compared.
   package var l2: Float
+  /// Whether image files that can't be read are passed over; nil, as in files from before, is not.
+  package var skipUnreadable: Bool?
 
   package init(
     data: String, network: NetworkDescription, networkOption: String, epochs: Int, batchSize: Int,
     seeds: [UInt64],
     binarizations: Int, validation: Int, precision: Precision? = nil, learningRate: Float? = nil,
-    schedule: ScheduleKind? = nil, augmentation: String = "none", l2: Float = StudySettings.defaultL2
+    schedule: ScheduleKind? = nil, augmentation: String = "none", l2: Float = StudySettings.defaultL2,
+    skipUnreadable: Bool = false
   ) {
     self.data = data
     self.network = network
@@ -47,6 +50,7 @@ package struct StudySettings: Codable, Hashable, Sendable {
     self.schedule = schedule
     self.augmentation = augmentation
     self.l2 = l2
+    self.skipUnreadable = skipUnreadable ? true : nil
   }
 
   /// That of the bipolar regulariser, so that the two differ in nothing but their form.

@@ -31,6 +31,7 @@ package enum TrainCommandText {
     add("--seed", "\(run.seed)")
     add("--augmentation", run.augmentation ?? "none")
     if let precision = run.precision { add("--precision", precision.rawValue) }
+    if run.skipUnreadable == true { words.append("--skip-unreadable") }
     add("--output", output)
     return words.joined(separator: " ")
   }

@@ -26,12 +26,17 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   package var shards: Int?
   /// Whether BatchNorm and the β of binarizations are measured on the whole batch instead of each shard; nil is not.
   package var syncBatchNorm: Bool?
+  /// Of training images that are read from their files: what tells them from others, without reading them.
+  package var dataDigest: String?
+  /// Whether image files that can't be read are passed over; nil, as in files from before, is not.
+  package var skipUnreadable: Bool?
 
   package init(
     data: String, network: NetworkDescription, method: Method, preprocessing: Preprocessing,
     classNames: [String],
     epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil,
-    augmentation: String? = nil, shards: Int? = nil, syncBatchNorm: Bool? = nil
+    augmentation: String? = nil, shards: Int? = nil, syncBatchNorm: Bool? = nil, dataDigest: String? = nil,
+    skipUnreadable: Bool = false
   ) {
     self.data = data
     self.network = network
@@ -46,6 +51,9 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.augmentation = augmentation
     self.shards = shards
     self.syncBatchNorm = syncBatchNorm
+    self.dataDigest = dataDigest
+    // Written only where it is so, as the others are.
+    self.skipUnreadable = skipUnreadable ? true : nil
   }
 
   /// What new runs take: 8 bits where the method has bits, fp32 for what it is compared with.

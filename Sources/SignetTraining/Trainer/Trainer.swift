@@ -71,6 +71,11 @@ package struct Trainer: Sendable {
     adam.step = step
   }
 
+  /// Lets the run pass over unreadable image files from now on; up to here there were none, so that nothing else changes.
+  package mutating func skipUnreadable() {
+    configuration.skipUnreadable = true
+  }
+
   /// Forward, backward and update for one batch; with a context that has a group, for this rank's images of it.
   ///
   /// - Throws: ``TrainingError`` `.notFinite` that names the layer and the step.

@@ -86,7 +86,13 @@ package struct TrainingRun {
       after = try afterStep(result)
       if let group = context.group { after = try group.agreed(after) }
       // Nothing is saved between an epoch's last step and its figures.
-      batch = try next()
+      do {
+        batch = try next()
+      } catch {
+        // The data's failure comes after a step that is done: nothing of it is lost. What it says counts more than that of saving.
+        try? keep(trainer.compactModel())
+        throw error
+      }
       guard batch != nil else { break }
       if after != .goOn { try keep(try trainer.compactModel()) }
       if after == .stop { return .stop }

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Signet
+import SignetData
+
+/// What a process needs to try inputs: a folder for files, a reader of images, the command.
+final class FuzzPlace {
+  /// A parser without an error of its own has refused an input.
+  struct Refusal: Error {}
+
+  /// Something that an input must not bring about.
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  let folder: String
+  private let signet: String
+  private let reader: ImageReader
+
+  init(signet: String) throws {
+    self.signet = signet
+    reader = try ImageReader()
+    folder = Self.folder(ofProcess: ProcessInfo.processInfo.processIdentifier)
+    try FileManager.default.createDirectory(atPath: folder + "/cifar", withIntermediateDirectories: true)
+  }
+
+  /// The folder of a process, in memory if possible.
+  static func folder(ofProcess number: Int32) -> String {
+    let memory = "/dev/shm"
+    let root = FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
+    return "\(root)/signet-fuzz-\(number)"
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Writes an input as a file of the folder, and returns its path.
+  func write(_ bytes: [UInt8], as name: String) throws -> String {
+    let path = folder + "/" + name
+    guard let file = fopen(path, "wb") else { throw Failure(description: "\(path) can't be written") }
+    let written = fwrite(bytes, 1, bytes.count, file)
+    guard fclose(file) == 0, written == bytes.count else {
+      throw Failure(description: "\(path) can't be written")
+    }
+    return path
+  }
+
+  /// Decodes an image whole, and the part of it that training would take.
+  func readImage(_ bytes: [UInt8]) throws {
+    let path = try write(bytes, as: "image")
+    let layout = ImageLayout(height: 16, width: 16, channels: 3, resize: .centerCrop)
+    var output = [UInt8](repeating: 0, count: 16 * 16 * 3)
+    // A function of the input, so that a replay does the same.
+    var sum = UInt64(bytes.count)
+    for byte in bytes.prefix(64) { sum = sum &* 31 &+ UInt64(byte) }
+    let crop = ResizedCrop(random: SplitMix64(seed: sum))
+    var refusal: DataError?
+    for crop in [crop, nil] {
+      do {
+        try output.withUnsafeMutableBufferPointer {
+          try reader.read(path: path, as: layout, crop: crop, into: $0)
+        }
+      } catch {
+        refusal = error as? DataError
+        if refusal == nil { throw error }
+      }
+    }
+    _ = try ImageDecoder.decode(bytes: bytes, path: path)
+    if let refusal { throw refusal }
+  }
+
+  /// Lets the command tell what a network file holds.
+  func inspect(_ path: String) throws {
+    let process = Process()
+    // The limit is in whole seconds, for a process that never ends; what is work for over a second is told behind it.
+    process.executableURL = URL(filePath: "/bin/sh")
+    process.arguments = [
+      "-c", "ulimit -t 3 && exec \"$0\" \"$@\"", signet, "inspect", "--network", path, "--input", "28x28x1",
+      "--json",
+    ]
+    process.environment = ProcessInfo.processInfo.environment.merging(["SWIFT_BACKTRACE": "enable=no"]) { $1 }
+    let errors = Pipe()
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = errors
+    let before = Self.secondsOfChildren
+    try process.run()
+    let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    let work = Self.secondsOfChildren - before
+    guard work <= FuzzWorker.mostSeconds else {
+      throw Failure(description: "signet inspect worked for \(work) s")
+    }
+    guard process.terminationReason == .exit else {
+      throw Failure(description: "signet inspect ended with signal \(process.terminationStatus)")
+    }
+    if process.terminationStatus == 0 { return }
+    guard process.terminationStatus == 1, said.hasPrefix("Error: "), !said.contains("Fatal error") else {
+      throw Failure(
+        description: "signet inspect ended with \(process.terminationStatus): \(said.prefix(300))")
+    }
+    throw Refusal()
+  }
+
+  /// What processes that have ended have worked.
+  private static var secondsOfChildren: Double {
+    var usage = rusage()
+    getrusage(children, &usage)
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+  }
+}
+
+#if canImport(Darwin)
+private let children = RUSAGE_CHILDREN
+#else
+private let children = __rusage_who_t(RUSAGE_CHILDREN.rawValue)
+#endif
