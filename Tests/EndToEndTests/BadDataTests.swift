@@ -56,7 +56,7 @@ struct BadDataTests {
       (images, changed(goodImages, 2, 0x0d), ["byte 2", "0x0d", "unsigned bytes"]),
       (images, changed(goodImages, 3, 9), ["byte 3", "9 dimensions"]),
       (images, changed(goodImages, 7, 239), ["goes on after"]),
-      (images, changed(goodImages, 4, 0x7f), ["ends after 34560"]),
+      (images, changed(goodImages, 4, 0x7f), ["byte 4", "2130706672×12×12", "the header is damaged"]),
       (
         images, Array(goodImages.dropLast()),
         ["byte 34575", "ends after 34559 of the 34560 bytes of 240×12×12"]

@@ -117,18 +117,18 @@ import Testing
     let whole = try Self.loader()
     let order = whole.order(epoch: 2)
     for batch in 0..<whole.batchesPerEpoch {
-      let (inputs, labels) = Self.fill(whole, batch, order, epoch: 2)
+      let (inputs, labels) = try Self.fill(whole, batch, order, epoch: 2)
       var (joined, theirs) = ([Float](), [Int32]())
       for part in 0..<parts {
         let loader = try BatchLoader(
           images: whole.images, preprocessing: whole.preprocessing, batchSize: 8, seed: 1, shuffled: true,
           dropLast: false, part: BatchPart(own: part..<part + 1, pieces: parts))
         #expect(loader.batchesPerEpoch == whole.batchesPerEpoch && loader.order(epoch: 2) == order)
-        let own = Self.fill(loader, batch, order, epoch: 2)
+        let own = try Self.fill(loader, batch, order, epoch: 2)
         joined += own.0
         theirs += own.1
         let prefetcher = BatchPrefetcher(loader: loader, epoch: 2, firstBatch: batch)
-        let made = try #require(prefetcher.next())
+        let made = try #require(try prefetcher.next())
         #expect(made.labels == own.1 && Array(made.inputs) == own.0)
       }
       #expect(joined == inputs && theirs == labels)
