@@ -155,6 +155,7 @@ struct TrainCommand: ParsableCommand {
     progress.data = { [batches = job.batches] in batches.summary }
     let clock = ContinuousClock()
     let start = clock.now
+    let isContinued = stored != nil
     var last: EpochResult?
     let trainer = try job.run(
       checkpoints: checkpoints.plan,
@@ -163,6 +164,12 @@ struct TrainCommand: ParsableCommand {
         print(
           "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(group.map { "; \($0)" } ?? "")"
         )
+        if isContinued {
+          let (step, epoch) = (job.trainer.step, job.trainer.epoch + 1)
+          print(
+            "goes on after step \(step), in epoch \(min(epoch, configuration.epochs)) of \(configuration.epochs)"
+          )
+        }
       },
       observe: { event in
         if ranks.isFirst { progress.show(event) }
