@@ -24,6 +24,11 @@ struct KeptCheckpoints {
     if count == 1 { rmdir(path) }
   }
 
+  /// Gives the newest checkpoint, which was read, its second name, if several are kept and a kill came before that.
+  func mend(_ step: Int, from newest: String) {
+    if !steps.isEmpty, !steps.contains(step) { _ = link(newest, file(step)) }
+  }
+
   /// The newest that can be read.
   var newest: (path: String, checkpoint: Checkpoint)? {
     for step in steps.reversed() {

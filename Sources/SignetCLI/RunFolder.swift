@@ -30,7 +30,7 @@ struct RunFolder {
     guard isFolder.boolValue else {
       throw TrainingError(.badRun, "\(path) is a file; name a new folder with --output")
     }
-    let contents = try manager.contentsOfDirectory(atPath: path)
+    let contents = try manager.contentsOfDirectory(atPath: path).filter { !Self.isLeftover($0) }
     guard !contents.isEmpty else { return }
     let problem =
       if new == "run", contents.contains("checkpoint.safetensors") {
@@ -46,6 +46,7 @@ struct RunFolder {
   /// Makes a new run's folder, with those above it; one that has something in it is left alone.
   func create(_ configuration: RunConfiguration) throws {
     try checkIsFree()
+    removeLeftovers()
     try Self.makeFolder(path)
     try write(configuration)
   }
@@ -78,7 +79,9 @@ struct RunFolder {
     removeLeftovers()
     do {
       guard FileManager.default.fileExists(atPath: checkpointPath) else { throw missingCheckpoint }
-      return try Checkpoint(path: checkpointPath)
+      let checkpoint = try Checkpoint(path: checkpointPath)
+      kept.mend(checkpoint.trainer.step, from: checkpointPath)
+      return checkpoint
     } catch {
       guard let (path, checkpoint) = kept.newest else { throw error }
       tell("\(error)\ngoing on from \(path) instead, step \(checkpoint.trainer.step)")
@@ -116,10 +119,14 @@ struct RunFolder {
   func removeLeftovers() {
     for folder in [path, kept.path] {
       for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-      where name.hasPrefix(".signet-") && name.hasSuffix(".tmp") {
+      where Self.isLeftover(name) {
         try? FileManager.default.removeItem(atPath: folder + "/" + name)
       }
     }
+  }
+
+  private static func isLeftover(_ name: String) -> Bool {
+    name.hasPrefix(".signet-") && name.hasSuffix(".tmp")
   }
 
   private func write(_ bytes: [UInt8], to path: String) throws {
