@@ -92,7 +92,7 @@ def _epochs(configuration: Configuration, rows: list[Row]) -> list[str]:
     images = (60_000 - HELD_OUT) // configuration.batch * configuration.batch
     lines = [
         "",
-        f"An epoch of Fashion-MNIST, {images:,} images. and an evaluation of {HELD_OUT:,} and 10,000. "
+        f"An epoch of Fashion-MNIST, {images:,} images, and an evaluation of {HELD_OUT:,} and 10,000. "
         "PyTorch has them in memory as tensors before the clock starts; Signet's seconds are the wall time of "
         "`signet train --epochs 1 --validation 5000`, with its files.",
     ]
