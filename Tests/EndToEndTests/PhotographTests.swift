@@ -118,17 +118,9 @@ struct PhotographTests {
       try Workspace.read(folder + "/one/model.signet") == Workspace.read(self.folder + "/run/model.signet"))
     let epochs = 40
     _ = try SignetProcess.run(Self.arguments("whole", epochs: epochs) + ["--threads", "1"], in: folder).json()
-    let process = try SignetProcess.start(
-      Self.arguments("stopped", epochs: epochs) + ["--threads", "3"], in: folder, output: .nullDevice,
-      errors: .nullDevice)
-    let deadline = Date(timeIntervalSinceNow: 60)
-    while (ResumeTests.epoch(of: folder + "/stopped") ?? 0) < 2, process.isRunning, Date() < deadline {
-      usleep(500)
-    }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    let stopped = try #require(ResumeTests.epoch(of: folder + "/stopped"))
-    try #require(stopped >= 2 && stopped < epochs, "killed after epoch \(stopped)")
+    _ = try ResumeTests.killed(
+      Self.arguments("stopped", epochs: epochs) + ["--threads", "3"], in: folder, run: "stopped", after: 2,
+      of: epochs)
     _ = try signet("train", "--resume", "--output", "stopped", "--json", in: folder).json()
     try ResumeTests.expectEqualRuns(folder + "/whole", folder + "/stopped")
   }

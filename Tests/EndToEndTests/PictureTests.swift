@@ -162,16 +162,7 @@ struct PictureTests {
       Trained.arguments(data: "cifar10:cifar", output: output, epochs: epochs) + ["--threads", "\(threads)"]
     }
     _ = try SignetProcess.run(arguments("whole", 1), in: folder).json()
-    let process = try SignetProcess.start(
-      arguments("stopped", 2), in: folder, output: .nullDevice, errors: .nullDevice)
-    let deadline = Date(timeIntervalSinceNow: 60)
-    while (ResumeTests.epoch(of: folder + "/stopped") ?? 0) < 2, process.isRunning, Date() < deadline {
-      usleep(500)
-    }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    let stopped = try #require(ResumeTests.epoch(of: folder + "/stopped"))
-    try #require(stopped >= 2 && stopped < epochs, "killed after epoch \(stopped)")
+    _ = try ResumeTests.killed(arguments("stopped", 2), in: folder, run: "stopped", after: 2, of: epochs)
     _ = try signet(
       "train", "--resume", "--output", "stopped", "--width", "0.5", "--network", "net.yaml",
       "--augmentation", "crop-flip", "--json", in: folder

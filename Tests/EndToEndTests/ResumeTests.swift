@@ -43,6 +43,22 @@ struct ResumeTests {
     return progress["epoch"] as? Int
   }
 
+  /// Starts a run, kills it once its checkpoint has `epoch` epochs, and returns how many it has: fewer than `epochs`.
+  static func killed(
+    _ arguments: [String], in folder: String, run: String, after epoch: Int, of epochs: Int
+  ) throws -> Int {
+    let path = folder + "/" + run
+    let process = try SignetProcess.start(
+      arguments, in: folder, output: .nullDevice, errors: .nullDevice)
+    let deadline = Date(timeIntervalSinceNow: 60)
+    while (Self.epoch(of: path) ?? 0) < epoch, process.isRunning, Date() < deadline { usleep(500) }
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    let stopped = try #require(Self.epoch(of: path))
+    try #require(stopped >= epoch && stopped < epochs, "killed after epoch \(stopped)")
+    return stopped
+  }
+
   @Test func threadsDoNotMatter() throws {
     let folder = try Workspace.newFolderWithData()
     _ = try SignetProcess.run(Self.arguments(output: "run", threads: 2), in: folder).json()
@@ -62,14 +78,8 @@ struct ResumeTests {
   @Test(arguments: [1, 4, 9]) func aKilledRunIsResumed(atLeast epoch: Int) throws {
     let folder = try Workspace.newFolderWithData()
     let run = folder + "/run"
-    let process = try SignetProcess.start(
-      Self.arguments(output: "run", threads: 2), in: folder, output: .nullDevice, errors: .nullDevice)
-    let deadline = Date(timeIntervalSinceNow: 60)
-    while (Self.epoch(of: run) ?? 0) < epoch, process.isRunning, Date() < deadline { usleep(500) }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    let stopped = try #require(Self.epoch(of: run))
-    try #require(stopped >= epoch && stopped < Self.epochs, "killed after epoch \(stopped)")
+    let stopped = try Self.killed(
+      Self.arguments(output: "run", threads: 2), in: folder, run: "run", after: epoch, of: Self.epochs)
     // What a process that is killed while it writes leaves behind.
     try Workspace.write([1, 2, 3], to: run + "/.signet-1-0.tmp")
 

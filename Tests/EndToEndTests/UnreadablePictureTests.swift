@@ -64,15 +64,7 @@ struct UnreadablePictureTests {
     _ = try SignetProcess.run(
       PhotographTests.arguments("whole", epochs: 40) + ["--skip-unreadable"], in: folder
     ).json()
-    let process = try SignetProcess.start(arguments, in: folder, output: .nullDevice, errors: .nullDevice)
-    let deadline = Date(timeIntervalSinceNow: 60)
-    while (ResumeTests.epoch(of: folder + "/stopped") ?? 0) < 2, process.isRunning, Date() < deadline {
-      usleep(500)
-    }
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    let epoch = try #require(ResumeTests.epoch(of: folder + "/stopped"))
-    try #require(epoch >= 2 && epoch < 40, "killed after epoch \(epoch)")
+    _ = try ResumeTests.killed(arguments, in: folder, run: "stopped", after: 2, of: 40)
     let resumed = try signet("train", "--resume", "--output", "stopped", "--json", in: folder)
     #expect(try resumed.json()["skipped_images"] as? Int == 1)
     #expect(try Self.list(folder + "/stopped/skipped.txt").hasPrefix(Self.bad + "\t"))

@@ -32,6 +32,11 @@ struct KernelGradientTests {
     // More rows than tables are kept of, more columns than go over them together, taps that miss whole lines.
     GradientShape(
       images: 3, height: 12, width: 13, channels: 24, filters: 40, kernel: (5, 5), padding: (2, 2)),
+    // Lines too long for all that a pixel's taps lead to to be at hand as a whole.
+    GradientShape(images: 2, height: 3, width: 180, channels: 20, filters: 9),
+    GradientShape(
+      images: 1, height: 4, width: 260, channels: 33, filters: 18, kernel: (3, 4), stride: (2, 2),
+      padding: (1, 2)),
   ]
   static let precisions = [sk_precision.float32, .bfloat16, .int8]
 

@@ -45,15 +45,6 @@ package struct ImageIndex: Sendable {
   /// How many images there are.
   package var count: Int { layout.images }
 
-  init(folder: String, made: Int64, digest: String, classes: [String], layout: Layout, storage: [UInt8]) {
-    self.folder = folder
-    self.made = made
-    self.digest = digest
-    self.classes = classes
-    self.layout = layout
-    self.storage = storage
-  }
-
   /// The class of an image, an index into ``classes``.
   package func label(at index: Int) -> Int {
     precondition(index >= 0 && index < count, "image \(index) of \(count)")
