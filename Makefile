@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test build check docs format clean
 
+C_FOLDERS := Sources/CSignetKernels Sources/CSignetJPEG Tests/CSignetKernelsTests
 SWIFT_FOLDERS := $(wildcard Sources Tests Benchmarks Examples Scripts) Package.swift
 
 help:  ## This list.
@@ -22,6 +23,7 @@ build:  ## The command signet, in release.
 
 check:  ## Format, import table, documentation, and the example with what it links.
 	swift format lint --strict --recursive $(SWIFT_FOLDERS)
+	@if LC_ALL=C.UTF-8 grep -rnE '^.{121,}' $(C_FOLDERS); then echo "these lines of C have more than 120 columns"; exit 1; fi
 	Scripts/check-imports
 	Scripts/build-docs
 	Scripts/check-example

@@ -18,6 +18,8 @@ struct TrainingBenchmarkReport: Encodable {
     let forwardShareOfPeak: Double?
     let weightGradientShareOfPeak: Double?
     let inputGradientShareOfPeak: Double?
+    let bothGradientsMilliseconds: Double?
+    let bothGradientsShareOfPeak: Double?
 
     init(_ row: TrainingBenchmark.Row) {
       name = row.layer
@@ -33,6 +35,8 @@ struct TrainingBenchmarkReport: Encodable {
       weightGradientShareOfPeak = share(row.weightGradient, row.multiplyAdds, of: row.peak)
       inputGradientShareOfPeak = share(
         row.inputGradient, row.insideMultiplyAdds ?? row.multiplyAdds, of: row.peak)
+      bothGradientsMilliseconds = row.bothGradients
+      bothGradientsShareOfPeak = share(row.bothGradients, row.multiplyAdds.map { 2 * $0 }, of: row.floatPeak)
     }
   }
 
@@ -59,6 +63,7 @@ struct TrainingBenchmarkReport: Encodable {
   let peakBinaryMacsPerSecondAllThreads: Double
   let peakResidentBytes: Int
   let layers: [Layer]
+  let looksUpSums: Bool
 
   /// What binary layers read, as text.
   private var activations: String {
@@ -86,6 +91,7 @@ struct TrainingBenchmarkReport: Encodable {
     peakBinaryMacsPerSecondAllThreads = benchmark.binaryPeak.allThreads
     peakResidentBytes = Self.peakResidentBytes
     layers = benchmark.rows.map(Layer.init)
+    looksUpSums = benchmark.looksUpSums
   }
 
   /// The most memory that this process ever had.
@@ -119,7 +125,8 @@ struct TrainingBenchmarkReport: Encodable {
           + (layer.macs.map { .fixed(Double($0) / 1e6, 2) } ?? "").padded(9)
           + time(layer.forwardMilliseconds, 12) + time(layer.forwardProductMilliseconds, 9)
           + percent(layer.forwardShareOfPeak) + time(layer.backwardMilliseconds, 10)
-          + time(layer.weightGradientMilliseconds, 9) + percent(layer.weightGradientShareOfPeak)
+          + time(layer.weightGradientMilliseconds ?? layer.bothGradientsMilliseconds, 9)
+          + percent(layer.weightGradientShareOfPeak ?? layer.bothGradientsShareOfPeak)
           + time(layer.inputGradientMilliseconds, 9) + percent(layer.inputGradientShareOfPeak))
     }
     func rate(_ macs: Double) -> String { .fixed(macs / 1e9, 0) + " G MAC/s" }
@@ -133,7 +140,13 @@ struct TrainingBenchmarkReport: Encodable {
       peak of multiply-add instructions: \(rate(peakMacsPerSecond)) with one thread, \(rate(peakMacsPerSecondAllThreads)) with \(threads); \
       of bits \(rate(peakBinaryMacsPerSecond)), \(rate(peakBinaryMacsPerSecondAllThreads))
       """)
-    if layers.contains(where: { ($0.inputGradientShareOfPeak ?? 0) > 1 }) {
+    let together = layers.filter { $0.bothGradientsMilliseconds != nil }.map(\.name)
+    if !together.isEmpty {
+      print("dW and dX together, in fp32, in the columns of dW: \(together.joined(separator: ", "))")
+    }
+    if looksUpSums,
+      layers.contains(where: { max($0.weightGradientShareOfPeak ?? 0, $0.inputGradientShareOfPeak ?? 0) > 1 })
+    {
       print("dW and dX above 100 %: sums with signs are looked up, not multiplied")
     }
   }

@@ -123,7 +123,8 @@ static void float_convolution(const sk_kernels *a, const sk_kernels *b) {
   c.slope = below(2) ? slope : 0;
   float *scale = reals(c.block_count * 16), *shift = reals(c.block_count * 16);
   const float betas[4] = {1, 0.5f, 0.25f, 0.375f};
-  sk_codes codes = {.scale = scale, .shift = shift, .betas = betas, .planes = 1 + below(4), .plane_stride = c.block_count};
+  sk_codes codes = {
+      .scale = scale, .shift = shift, .betas = betas, .planes = 1 + below(4), .plane_stride = c.block_count};
   codes.pixel_stride = codes.planes * codes.plane_stride;
   if (coded) c.codes = &codes;
   const void **scratch = zeroed(SK_SCRATCH_POINTERS + taps * SK_MAX_ROWS, sizeof(void *));

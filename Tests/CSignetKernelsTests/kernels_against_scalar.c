@@ -54,6 +54,12 @@ int main(int argc, char **argv) {
     }
     printf("%-7s %d rounds%s, %zu bytes compared with scalar, %zu results differ\n", names[isa], rounds, variant(isa),
            compared, differing);
+    printf("        training by");
+    const sk_gradients *table;
+    for (size_t index = 0; (table = sk_gradients_at((sk_isa)isa, index)); ++index) {
+      printf("%s %s", index ? "," : "", table->name);
+    }
+    printf("\n");
     failures += differing;
   }
   if (tables) printf("digest of the scalar results: %016llx\n", (unsigned long long)digest);

@@ -21,7 +21,8 @@ static void not_finite_by(const sk_kernels *a, const sk_kernels *b, const sk_gra
   const sk_gradients *tables[2] = {sk_gradients_for(a->isa), table};
   const size_t rows = 1 + below(30), filters = random_size(), count = rows * filters;
   const size_t packed = sk_packed_gradient_bytes(rows, filters, SK_PRECISION_INT8);
-  const size_t all_words = (filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS * SK_GRADIENT_FILTERS * ((rows + 3) / 4);
+  const size_t all = (filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS * SK_GRADIENT_FILTERS;
+  const size_t all_words = all * ((rows + 3) / 4);
   float *dy = reals_and_others(count), *start = reals(count);
   const sk_adam step = {.step_size = 0.1f, .beta1 = 0.9f, .beta2 = 0.999f, .second_correction = 31.6f,
                         .epsilon = 1e-8f, .clip = 1};

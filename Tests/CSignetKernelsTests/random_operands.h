@@ -60,10 +60,14 @@ static size_t compared, differing;
 // FNV-1a of all scalar results: equal on every machine.
 static uint64_t digest;
 
+static void add_to_digest(const void *expected, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) digest = (digest ^ ((const uint8_t *)expected)[i]) * 0x100000001B3u;
+}
+
 // Both buffers started with the same bytes, so that what a kernel must leave alone is compared as well.
 static void expect_equal(const char *kernel, const void *found, const void *expected, size_t bytes) {
   compared += bytes;
-  for (size_t i = 0; i < bytes; ++i) digest = (digest ^ ((const uint8_t *)expected)[i]) * 0x100000001B3u;
+  add_to_digest(expected, bytes);
   if (!memcmp(found, expected, bytes)) return;
   size_t at = 0;
   while (((const uint8_t *)found)[at] == ((const uint8_t *)expected)[at]) ++at;

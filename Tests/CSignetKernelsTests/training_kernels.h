@@ -78,7 +78,8 @@ static void elementwise(const sk_kernels *a, const sk_kernels *b) {
   for (int i = 0; i < 2; ++i) k[i]->norm_gradient_sums(&v, dz, kind, mean, columns[i], more[i], 0, rows);
   expect_equal("norm_gradient_sums", columns[1], columns[0], channels * 4);
   expect_equal("norm_gradient_sums' products", more[1], more[0], channels * 4);
-  sk_norm_gradient n = {.input = v, .dz_kind = kind, .dz = dz, .mean = mean, .gain = scale, .tilt = shift, .offset = mean};
+  sk_norm_gradient n = {
+      .input = v, .dz_kind = kind, .dz = dz, .mean = mean, .gain = scale, .tilt = shift, .offset = mean};
   n.kind = below(2) ? SK_PRECISION_FLOAT32 : SK_PRECISION_BFLOAT16;
   for (int i = 0; i < 2; ++i) {
     n.output = whole[i];

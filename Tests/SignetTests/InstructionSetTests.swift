@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CSignetKernels
 import Signet
 import Testing
 
@@ -22,6 +23,30 @@ import Testing
 
   @Test(.enabled(if: isHere(.neon), "this machine is no ARM64: NEON is tested by Scripts/test-neon"))
   func neonIsTested() throws { try compare(.neon) }
+
+  /// Training has tables of its own for what a processor has beyond an instruction set.
+  private static func trains(_ name: String) -> Bool {
+    GradientTable.all.contains { $0.description == name }
+  }
+
+  private func compareTraining(_ name: String) {
+    let tables = GradientTable.all.filter { $0.description == name }
+    #expect(tables.count == 1)
+    #expect(tables.allSatisfy { $0.kernels.has_bfloat16 != name.hasSuffix("dot") })
+  }
+
+  @Test(
+    .enabled(if: trains("avx512 bf16"), "this machine has no AVX-512 BF16: its kernels are not tested here"))
+  func avx512BFloat16IsTested() { compareTraining("avx512 bf16") }
+
+  @Test(.enabled(if: trains("avx512 amx"), "this machine has no AMX: its kernels are not tested here"))
+  func tilesAreTested() { compareTraining("avx512 amx") }
+
+  @Test(.enabled(if: trains("neon dot bf16"), "this machine has no BFDOT: its kernels are not tested here"))
+  func neonBFloat16IsTested() { compareTraining("neon dot bf16") }
+
+  @Test(.enabled(if: trains("neon dot"), "this machine has no SDOT: its kernels are not tested here"))
+  func neonDotIsTested() { compareTraining("neon dot") }
 
   /// The fastest comes last, the scalar kernels are always there.
   @Test func scalarIsAlwaysThere() {

@@ -21,7 +21,7 @@ struct KernelGradientTests {
     GradientShape(images: 6, channels: 70, filters: 9, kernel: (1, 1), stride: (2, 1), padding: (0, 0)),
     // More filters than steps of an expanded panel in any precision; more pixels than share one.
     GradientShape(
-      images: 1, height: 3, width: 3, channels: 17, filters: 785, kernel: (2, 2), padding: (0, 0)),
+      images: 1, height: 3, width: 3, channels: 17, filters: 1033, kernel: (2, 2), padding: (0, 0)),
     GradientShape(images: 7, height: 6, width: 6, channels: 16, filters: 6, kernel: (1, 1), padding: (0, 0)),
     GradientShape(images: 9, height: 7, width: 7, channels: 1, filters: 1, stride: (3, 3), padding: (0, 0)),
     // Enough taps and filters for sums to be looked up; lines that end within a tile; more filters than 16 bits hold.

@@ -27,7 +27,6 @@ struct KernelRealGradientTests {
     on table: GradientTable
   ) -> [Float] {
     let (shape, window) = (sample.shape, sample.window)
-    let levels = AlignedBuffer<Float>(count: 2)
     let depth = window.taps * shape.channels
     let dw = AlignedBuffer<Float>(count: shape.groups * shape.filters * depth + 1)
     dw.pointer.update(repeating: .nan, count: dw.count)
@@ -46,7 +45,7 @@ struct KernelRealGradientTests {
       withUnsafePointer(to: &images) { images in
         var call = sk_weight_gradient(
           window: window.cValue, images: images, bits: nil, pixel_words: 0, plane_words: 0, planes: 0,
-          channels: UInt32(shape.channels), levels: levels.pointer, quantum: 1, offset: 0,
+          channels: UInt32(shape.channels), levels: nil, quantum: 1, offset: 0,
           dy: part.words.pointer, rows: sample.rows, filters: UInt32(shape.filters), scales: nil, sums: nil,
           dw: dw.pointer + group * shape.filters * depth)
         let kernel = table.product(precision).weight_gradient
@@ -61,7 +60,7 @@ struct KernelRealGradientTests {
         }
       }
     }
-    withExtendedLifetime((levels, parts, scratch)) {}
+    withExtendedLifetime((parts, scratch)) {}
     precondition(dw.pointer[dw.count - 1].isNaN, "written behind the end")
     return dw.array.dropLast()
   }

@@ -39,7 +39,7 @@ import Testing
         ]
         : [
           Convolution(
-            name: "first", window: first, filters: 19, groups: 1, inputChannels: 6, isFirst: true,
+            name: "first", window: first, filters: 19, groups: 1, inputChannels: 6,
             using: &random)
         ]
       var shape = FeatureShape(height: 9, width: 8, channels: 19)

@@ -116,6 +116,17 @@ import Testing
     }
   }
 
+  /// A batch that no machine's memory holds is refused before anything is made for it; in shards, what is computed at once counts.
+  @Test func batchBeyondTheMemory() throws {
+    var configuration = Self.configuration(1, .int8)
+    configuration.batchSize = 1 << 36
+    let error = #expect(throws: TrainingError.self) { try Trainer(configuration, stepsPerEpoch: 1) }
+    #expect(error?.code == .badOption)
+    #expect(error?.description.contains("give a smaller batch") == true)
+    configuration.shards = 1 << 30
+    #expect(throws: Never.self) { try Trainer(configuration, stepsPerEpoch: 1) }
+  }
+
   @Test(arguments: Precision.allCases, [MethodVariant.tang1, .tang2, .lastFull])
   func learnsStripes(precision: Precision, variant: MethodVariant) throws {
     var method = variant.method

@@ -5,7 +5,8 @@
 // the tile, so neither does its value.
 
 // A vector of a tile as codes: the same operations as the kernel that encodes reals from memory.
-SK_INLINE void SK_NAME(encode_lanes)(const sk_codes *e, sk_f32 value, size_t lane, const sk_block *block, size_t pixel) {
+SK_INLINE void SK_NAME(encode_lanes)(const sk_codes *e, sk_f32 value, size_t lane, const sk_block *block,
+                                     size_t pixel) {
   const uint16_t used = (uint16_t)((1u << block->count) - 1);
   uint16_t *codes = e->output + pixel * e->pixel_stride + block->position;
   sk_f32 z = SK_FMA(SK_LOAD_F32(e->scale + lane), value, SK_LOAD_F32(e->shift + lane));

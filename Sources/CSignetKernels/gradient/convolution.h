@@ -60,8 +60,8 @@ static void SK_P(convolution)(const sk_convolution *g, size_t begin, size_t end,
 
 #endif
 
-// Weights as the panel of columns [begin, end): [block][ky][step][vector of the block][16]; for tiles the steps of all ky
-// are padded with zeros to a multiple of 16.
+// Weights as the panel of columns [begin, end): [block][ky][step][vector of the block][16]; for tiles the steps of all
+// ky are padded with zeros to a multiple of 16.
 static void SK_P(convolution_panel)(const sk_convolution_weights *g, size_t begin, size_t end, uint32_t *panel) {
   const size_t columns = (g->filters + SK_LANES - 1) / SK_LANES;
   const size_t blocks = (columns + SK_GRADIENT_VECTORS - 1) / SK_GRADIENT_VECTORS;

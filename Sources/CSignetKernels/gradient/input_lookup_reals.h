@@ -32,7 +32,8 @@ SK_INLINE void SK_L(input_tables)(const sk_input_gradient *g, size_t row, void *
   float *reals = buffer;
   const uint16_t *from = (const uint16_t *)((const char *)g->dy + row * g->row_bytes);
   for (size_t f = 0; f < g->filters; f += SK_LANES) {
-    const sk_f32 lanes = SK_NAME(load_gradient_lanes)(from, SK_PRECISION_BFLOAT16, f, SK_NAME(lanes_left)(g->filters, f));
+    const size_t left = SK_NAME(lanes_left)(g->filters, f);
+    const sk_f32 lanes = SK_NAME(load_gradient_lanes)(from, SK_PRECISION_BFLOAT16, f, left);
     memcpy(reals + f, &lanes, sizeof lanes);
   }
   for (size_t f = 0; f < g->filters; f += 4) *tables++ = (__m512i)SK_NAME(real_sums)(reals + f);

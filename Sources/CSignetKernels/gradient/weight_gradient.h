@@ -2,7 +2,7 @@
 //
 // dW[f][tap][c] = sum over output pixels of dY[pixel][f] * H[pixel under the tap][c], with H the binarized input.
 //
-// A block of up to SK_GRADIENT_VECTORS columns (a column is 16 channels of a tap) goes over all rows in chunks: its bits
+// A block of up to SK_GRADIENT_VECTORS columns (one is 16 channels of a tap) goes over all rows in chunks: its bits
 // are expanded once for all filters. Every sum runs over the rows in order, whatever the blocks.
 
 // One half word a plane for each row of the chunk that a tap reads; null outside the image. Line by line of the output,
@@ -173,7 +173,8 @@ SK_INLINE size_t SK_P(pass_columns)(size_t rows) {
 static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_column, size_t end_column,
                                   size_t first_tile, size_t end_tile, void *scratch) {
   if (first_tile >= end_tile) return;
-  const SK_P(level_table) table = SK_P(table_of)(g->levels, g->planes, g->quantum);
+  static const float none[2];
+  const SK_P(level_table) table = SK_P(table_of)(g->levels ? g->levels : none, g->planes, g->quantum);
   const size_t sum_rows = SK_P(sum_rows)(first_tile, end_tile), lead = SK_P(lead_rows)(first_tile);
   const size_t chunk = SK_GRADIENT_STEPS * SK_STEP;
   const size_t most = SK_P(pass_columns)(sum_rows);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // dW by lookup, from the bits of one plane: rows of dY become tables, a tile of filters at a time, which all columns of
-// a pass use. A place outside the image looks up -dY, as a bit of 0 does; what that is too little is added up by itself.
+// a pass use. A place outside the image looks up -dY, as a bit of 0 does; what that lacks is added up by itself.
 //
 // Included once for each kind of table, with SK_L, SK_L_LANES channels a vector, SK_L_ROWS rows a table, SK_L_STEP rows
 // a word of dY, SK_L_KEPT (a vector's sums) and SK_L_MISSED (16 sums of dY, of SK_L_SCALAR).
@@ -152,7 +152,8 @@ SK_INLINE void SK_L(vectors_of)(const sk_weight_gradient *g, size_t begin, size_
   p->count = 0;
   while (begin < end) {
     SK_L(column) column = {begin / columns, begin % columns, 1};
-    if (SK_L_LANES > SK_LANES && column.half % 2 == 0 && column.half + 1 < columns && begin + 1 < end) column.halves = 2;
+    const int is_pair = column.half % 2 == 0 && column.half + 1 < columns && begin + 1 < end;
+    if (SK_L_LANES > SK_LANES && is_pair) column.halves = 2;
     p->vectors[p->count++] = column;
     begin += column.halves;
   }

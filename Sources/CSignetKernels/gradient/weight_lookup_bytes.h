@@ -19,7 +19,8 @@ typedef struct SK_NAME(word_sums) {
 
 // With more rows, weight_gradient.h rounds in the middle of a sum.
 SK_INLINE int SK_L(weight_pays)(const sk_weight_gradient *g) {
-  return SK_L(columns_of)(g) >= SK_LOOKUP_COLUMNS / 2 && g->filters >= 32 && g->offset == 1 && g->rows <= INT32_MAX / 254;
+  const int has_room = g->offset == 1 && g->rows <= INT32_MAX / 254;
+  return SK_L(columns_of)(g) >= SK_LOOKUP_COLUMNS / 2 && g->filters >= 32 && has_room;
 }
 
 SK_INLINE __m512i SK_L(weight_indices)(const void *const *rows, const SK_L(column) *column) {

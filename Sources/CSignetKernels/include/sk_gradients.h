@@ -121,7 +121,7 @@ typedef struct sk_weight_gradient {
   uint32_t plane_words;
   uint32_t planes;
   uint32_t channels;     ///< of the group
-  const float *levels;   ///< [2^planes]: the value of each code; not used for reals
+  const float *_Nullable levels;  ///< [2^planes]: the value of each code; null for reals
   float quantum;         ///< int8: what 1 stands for in rounded levels
   int32_t offset;        ///< int8: greatest rounded level, at most 63
   const uint32_t *dy;    ///< packed

@@ -6,8 +6,8 @@
 #include <immintrin.h>
 
 #pragma clang attribute push(                                                                                          \
-    __attribute__((target(                                                                                             \
-        "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,amx-tile,amx-int8,amx-bf16,avx2,fma,popcnt"))),                 \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,amx-tile,amx-int8,amx-bf16,"       \
+                          "avx2,fma,popcnt"))),                                                                        \
     apply_to = function)
 #define SK_NAME(name) name##__avx512_amx
 #define SK_GRADIENTS_NAME "avx512 amx"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // NEON with BF16 and dot products: the products of a backward pass alone. bfdot adds two products with a rounding of
-// its own, so a bfloat16 step gives other bits than on machines without it; so does any two kinds of processors' training.
+// its own, so a bfloat16 step gives other bits than on machines without it; as any two kinds of processors do.
 #if defined(__aarch64__)
 #include <arm_neon.h>
 

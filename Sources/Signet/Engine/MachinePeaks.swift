@@ -14,11 +14,19 @@ package struct MachinePeaks: Sendable {
   /// To be called before and after what is compared with it: clocks and neighbours change.
   package mutating func measure(_ crew: Crew) {
     for kind in MultiplyAdd.allCases {
-      let (one, all) = Self.rates(of: kind.peak(crew.kernels), on: crew)
-      oneThread[kind] = max(oneThread[kind] ?? 0, one)
-      // All threads can do what one can, also where a busy machine let them do less.
-      allThreads[kind] = max(allThreads[kind] ?? 0, all, oneThread[kind] ?? 0)
+      let best = Self.better(
+        (oneThread[kind] ?? 0, allThreads[kind] ?? 0), Self.rates(of: kind.peak(crew.kernels), on: crew))
+      (oneThread[kind], allThreads[kind]) = best
     }
+  }
+
+  /// The best of two measurements.
+  package static func better(
+    _ a: (oneThread: Double, allThreads: Double), _ b: (oneThread: Double, allThreads: Double)
+  ) -> (oneThread: Double, allThreads: Double) {
+    let one = max(a.oneThread, b.oneThread)
+    // All threads can do what one can, also where a busy machine let them do less.
+    return (one, max(a.allThreads, b.allThreads, one))
   }
 
   /// Multiply-adds a second of one thread and of all, for a kernel that does so many rounds and returns their number.

@@ -37,7 +37,9 @@ package final class ComputeContext: Sendable {
     self.precision = precision
     self.group = group
     self.shard = shard
-    guard let gradients = sk_gradients_for(crew.kernels.isa) else {
+    // Shards ask in every step; to ask the processor again takes longer than one would think.
+    let same = other.flatMap { $0.crew.kernels.isa == crew.kernels.isa ? $0.gradients : nil }
+    guard let gradients = same ?? sk_gradients_for(crew.kernels.isa) else {
       throw EngineError(.unsupportedISA, "this build has no training kernels for \(crew.table.isa)")
     }
     self.gradients = gradients

@@ -12,7 +12,7 @@ import Darwin
 
 /// Memory that is used again: tensors and workspaces of a step lie where those of the step before lay.
 ///
-/// One range of addresses is reserved; a request gets the lowest free place, and neighbours that are given back become one.
+/// One range of addresses is reserved; a request gets the smallest free place that holds it, and neighbours that are given back become one.
 /// So a step touches little more memory than it needs at its fullest, whatever the sizes of its layers.
 package final class MemoryPool: Sendable {
   private let state: Mutex<State>
@@ -29,9 +29,12 @@ package final class MemoryPool: Sendable {
   /// A page, so that no two regions share one.
   private static let grain = 4096
 
+  /// The machine's memory.
+  static let physicalBytes = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+
   /// Reserves addresses, not memory: as many as the machine's memory has bytes, where the system lets it.
   package init() {
-    let physical = max(1 << 30, Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))))
+    let physical = max(1 << 30, Self.physicalBytes)
     #if canImport(Darwin)
     let flags = MAP_PRIVATE | MAP_ANON | MAP_NORESERVE
     #else

@@ -12,10 +12,12 @@ package final class Stopwatch: Sendable {
     case product
     /// All of it, the two products included.
     case backward
-    /// The product that gives the weights' gradient.
+    /// The product that gives the weights' gradient, with rounding and packing `dY` for both products.
     case weightGradient
     /// The product that gives the input's gradient, with the sums that are taken of it while it is in the cache.
     case inputGradient
+    /// Both of these where they are made together.
+    case bothGradients
     /// Waiting for gradients of other shards and ranks after the last one of one's own.
     case reduction
     case optimizer

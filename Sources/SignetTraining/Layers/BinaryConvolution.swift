@@ -199,12 +199,14 @@ package struct BinaryConvolution: Layer {
       context.scale(dy, by: divisors, into: scaled)
       gradient.tensor = scaled
     }
-    var product = BinaryGradient(
-      window: window, groups: groups, input: input, filters: output.channels, layout: layout,
-      levels: saved.levels, codes: saved.codes, mask: saved.mask, signs: signs, gradient: gradient,
-      on: context)
-    context.timed(.weightGradient, of: name) {
+    let (arrived, filters) = (gradient, output.channels)
+    var product = context.timed(.weightGradient, of: name) {
+      var product = BinaryGradient(
+        window: window, groups: groups, input: input, filters: filters, layout: layout,
+        levels: saved.levels, codes: saved.codes, mask: saved.mask, signs: signs, gradient: arrived,
+        on: context)
       product.weightGradient(into: weight.gradient.pointer, on: context)
+      return product
     }
     weights.passBack(weight, magnitudes: saved.magnitudes, divisors: divisors, on: context)
     // Bytes are copies: a rounded gradient, which is this layer's alone, gives its place to the next one.

@@ -8,7 +8,8 @@ package import Signet
 /// - Forward: `y = Ŵ ⊛ x`, `Ŵ` of ``WeightBinarizer``, in evaluation in the engine's own kernel for reals, so that both give
 ///   the same bits.
 /// - Backward: `g = dYᵀ P(x)`, from which the weight binarizer has dW; `dx = dY Ŵ`.
-/// - In a training step that rounds, all three products have operands in bfloat16, as in ``Convolution``.
+/// - In a training step that rounds, all three products have operands in bfloat16, as in ``Convolution``; with a stride, both of
+///   backward are in fp32.
 /// - Shapes: weights `[filters, kh, kw, C/groups]`, `y` `[N, H', W', filters]`. BatchNorm follows, so there is no bias.
 /// - Source: Courbariaux et al. 2015, arXiv:1511.00363; Rastegari et al. 2016, arXiv:1603.05279.
 package struct BinaryWeightConvolution: Layer {
@@ -110,7 +111,12 @@ package struct BinaryWeightConvolution: Layer {
   ) throws -> Gradient? {
     defer { weights.passBack(weight, magnitudes: saved.magnitudes, divisors: nil, on: context) }
     guard products.hasInputGradient || !wantsInputGradient else {
-      return patchBackward(gradient, saved, on: context)
+      guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
+      let dx = products.patchBackward(
+        gradient, x: x, weights: saved.weights.floats, weightGradient: weight.gradient.pointer,
+        biasGradient: nil, of: name, on: context)
+      withExtendedLifetime(saved) {}
+      return dx
     }
     let bias = context.memory.take(bytes: output.channels * 4)
     defer { bias.keep() }
@@ -120,23 +126,6 @@ package struct BinaryWeightConvolution: Layer {
       inputElement: wantsInputGradient ? saved.element : nil, of: name, on: context)
     withExtendedLifetime(saved) {}
     return dx.map { gradient.passed($0) }
-  }
-
-  /// Both products in fp32 by way of patches, for windows with strides.
-  private func patchBackward(_ gradient: Gradient, _ saved: Saved, on context: ComputeContext) -> Gradient? {
-    guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
-    let (dy, dx) = (context.widened(gradient.tensor), context.tensor(x.images, input))
-    ConvolutionGradient(
-      window: window, filters: output.channels, groups: groups, inputChannels: input.channels,
-      patches: sk_patches(
-        window: window.cValue, reals: x.pointer, bits: nil, pixel_stride: UInt32(input.channels),
-        plane_words: 0, planes: 0, channels: UInt32(input.channels / groups), betas: nil),
-      patchGroupStride: input.channels / groups, weights: saved.weights.floats,
-      weightGradient: weight.gradient.pointer,
-      inputGradient: dx.pointer
-    ).run(dy, on: context)
-    withExtendedLifetime((saved, dy)) {}
-    return gradient.passed(dx)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

@@ -15,17 +15,14 @@ package struct Convolution: Layer {
   package let output: FeatureShape
   package var weight: Parameter
   package var bias: Parameter
-  /// Whether it reads the image: its gradient may be rounded like that of the binary layers behind it.
-  package let isFirst: Bool
 
   package init(
-    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int, isFirst: Bool = false,
+    name: String, window: Window, filters: Int, groups: Int, inputChannels: Int,
     using random: inout SplitMix64
   ) {
     self.name = name
     self.window = window
     self.groups = groups
-    self.isFirst = isFirst
     input = FeatureShape(height: window.inHeight, width: window.inWidth, channels: inputChannels)
     output = FeatureShape(height: window.outHeight, width: window.outWidth, channels: filters)
     weight = Parameter(
@@ -65,7 +62,6 @@ package struct Convolution: Layer {
       }
       return (y, Saved(x: products.hasInputGradient ? nil : x, images: images, element: element))
     }
-    if isFirst && phase == .training { y.gradientElement = context.precision.element }
     context.timed(.product, of: name) {
       let real =
         real
@@ -82,36 +78,16 @@ package struct Convolution: Layer {
     _ gradient: Gradient, saved: Saved, wantsInputGradient: Bool, on context: ComputeContext
   ) throws -> Gradient? {
     guard products.hasInputGradient || !wantsInputGradient else {
-      return patchBackward(gradient, saved, on: context)
+      guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
+      return products.patchBackward(
+        gradient, x: x, weights: weight.value.pointer, weightGradient: weight.gradient.pointer,
+        biasGradient: bias.gradient.pointer, of: name, on: context)
     }
     let dx = products.backward(
       gradient.tensor, x: saved.x, images: saved.images, weights: weight.value.pointer,
       weightGradient: weight.gradient.pointer, biasGradient: bias.gradient.pointer,
       inputElement: wantsInputGradient ? saved.element : nil, of: name, on: context)
     return dx.map { gradient.passed($0) }
-  }
-
-  /// Both products in fp32 by way of patches, for windows with strides.
-  private mutating func patchBackward(
-    _ gradient: Gradient, _ saved: Saved, on context: ComputeContext
-  ) -> Gradient? {
-    guard let x = saved.x else { preconditionFailure("\(name): the input was not kept") }
-    let (dy, filters) = (context.widened(gradient.tensor), output.channels)
-    let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out, _ in
-      context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
-    }
-    for filter in 0..<filters { bias.gradient.pointer[filter] = Float(sums[filter]) }
-    let dx = context.tensor(x.images, input)
-    ConvolutionGradient(
-      window: window, filters: filters, groups: groups, inputChannels: input.channels,
-      patches: sk_patches(
-        window: window.cValue, reals: x.pointer, bits: nil, pixel_stride: UInt32(input.channels),
-        plane_words: 0,
-        planes: 0, channels: UInt32(input.channels / groups), betas: nil),
-      patchGroupStride: input.channels / groups, weights: weight.value.pointer,
-      weightGradient: weight.gradient.pointer, inputGradient: dx.pointer
-    ).run(dy, on: context)
-    return gradient.passed(dx)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

@@ -14,10 +14,8 @@ struct ConvolutionGradient {
   let filters: Int
   let groups: Int
   let inputChannels: Int
-  /// Where patches come from; set up for group 0.
-  var patches: sk_patches
-  /// Distance from one group of `patches` to the next: floats or words.
-  var patchGroupStride: Int
+  /// The input that patches are of, `[N, H, W, C]`.
+  var source: UnsafePointer<Float>
   /// Weights `[filters, taps, C/groups]` that the input's gradient goes through.
   var weights: UnsafePointer<Float>
   /// Receives `dW`, overwritten.
@@ -47,10 +45,9 @@ struct ConvolutionGradient {
   }
 
   private func patches(of group: Int) -> sk_patches {
-    var call = patches
-    if let reals = call.reals { call.reals = reals + group * patchGroupStride }
-    if let bits = call.bits { call.bits = bits + group * patchGroupStride }
-    return call
+    sk_patches(
+      window: window.cValue, reals: source + group * channels, bits: nil, pixel_stride: UInt32(inputChannels),
+      plane_words: 0, planes: 0, channels: UInt32(channels), betas: nil)
   }
 
   private func unpatch(of group: Int, from patches: UnsafePointer<Float>) -> sk_unpatch {

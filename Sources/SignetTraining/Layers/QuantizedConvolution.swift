@@ -80,7 +80,9 @@ package struct QuantizedConvolution: Layer {
     let (x, weights) = (context.plain(x), try rounded())
     let levels = grayLevels(x, on: context)
     var y = context.tensor(x.images, output)
-    if phase == .training { y.gradientElement = context.precision.element }
+    if phase == .training && RealProducts.areRounded(on: context) {
+      y.gradientElement = context.precision.element
+    }
     let filters = output.channels
     let (scale, shift) = (weights.scale, bias.value.pointer)
     context.timed(.product, of: name) {
@@ -127,25 +129,14 @@ package struct QuantizedConvolution: Layer {
       }
       return nil
     }
-    let (dy, dx) = (context.widened(gradient.tensor), context.tensor(x.images, input))
-    let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out, _ in
-      context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
-    }
-    for filter in 0..<filters { bias.gradient.pointer[filter] = Float(sums[filter]) }
     let effective = context.array(weight.count, of: Float.self)
     for index in effective.indices {
       effective[index] = Float(saved.weights.values[index]) * saved.weights.scale[index / depth] / unit(index)
     }
-    ConvolutionGradient(
-      window: window, filters: filters, groups: groups, inputChannels: input.channels,
-      patches: sk_patches(
-        window: window.cValue, reals: saved.levels.pointer, bits: nil,
-        pixel_stride: UInt32(input.channels), plane_words: 0, planes: 0, channels: UInt32(own), betas: nil),
-      patchGroupStride: own, weights: effective.pointer, weightGradient: weight.gradient.pointer,
-      inputGradient: dx.pointer
-    ).run(dy, on: context)
-    withExtendedLifetime(effective) {}
-    return gradient.passed(dx)
+    defer { withExtendedLifetime(effective) {} }
+    return RealProducts(window: window, filters: filters, groups: groups, input: input).patchBackward(
+      gradient, x: x, weights: effective.pointer, weightGradient: weight.gradient.pointer,
+      biasGradient: bias.gradient.pointer, of: name, on: context)
   }
 
   package mutating func forEachParameter(_ body: (String, inout Parameter) throws -> Void) rethrows {

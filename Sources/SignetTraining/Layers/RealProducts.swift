@@ -21,8 +21,7 @@ struct RealProducts {
 
   /// Whether the input's gradient is a convolution: of windows that read every pixel.
   var hasInputGradient: Bool {
-    window.strideHeight == 1 && window.strideWidth == 1 && window.padTop < window.kernelHeight
-      && window.padLeft < window.kernelWidth
+    window.strideHeight == 1 && window.strideWidth == 1
   }
 
   /// The window by which an input pixel reads `dY`.
@@ -96,6 +95,28 @@ struct RealProducts {
       inputGradient(dy, weights: weights, to: dx, precision, on: context)
     }
     return dx
+  }
+
+  /// Both gradients in fp32 by way of patches, for windows with strides.
+  func patchBackward(
+    _ gradient: Gradient, x: Tensor, weights: UnsafePointer<Float>,
+    weightGradient: UnsafeMutablePointer<Float>, biasGradient: UnsafeMutablePointer<Float>?,
+    of layer: String, on context: ComputeContext
+  ) -> Gradient {
+    let (dy, dx) = (context.widened(gradient.tensor), context.tensor(x.images, input))
+    if let biasGradient {
+      let filters = filters
+      let sums = context.channelSums(rows: dy.rows, channels: filters, kinds: 1) { range, out, _ in
+        context.crew.kernels.column_sums(dy.pointer + range.lowerBound * filters, out, range.count, filters)
+      }
+      for filter in 0..<filters { biasGradient[filter] = Float(sums[filter]) }
+    }
+    let product = ConvolutionGradient(
+      window: window, filters: filters, groups: groups, inputChannels: input.channels, source: x.pointer,
+      weights: weights, weightGradient: weightGradient, inputGradient: dx.pointer)
+    context.timed(.bothGradients, of: layer) { product.run(dy, on: context) }
+    withExtendedLifetime((x, dy)) {}
+    return gradient.passed(dx)
   }
 
   /// `dX`, overwritten, by operands in `precision`; ``hasInputGradient`` must hold.

@@ -34,9 +34,6 @@ struct RealWeightGradient {
     let scratch = context.memory.take(bytes: scratchBytes * context.crew.pool.threads)
     let tasks = WeightGradientTasks(
       columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 12)
-    // Reals have no levels.
-    let levels = context.memory.take(bytes: 8)
-    levels.floats.update(repeating: 0, count: 2)
     for group in 0..<groups {
       let pack = sk_gradient_pack(
         kind: precision.kernel, precision: precision.kernel, dy: dy.raw + group * own * dy.element.bytes,
@@ -54,7 +51,7 @@ struct RealWeightGradient {
         let call = sk_weight_gradient(
           window: window.cValue, images: source, bits: nil,
           pixel_words: 0, plane_words: 0, planes: 0, channels: UInt32(channels),
-          levels: levels.floats, quantum: 1, offset: 0, dy: packed.words, rows: dy.rows, filters: UInt32(own),
+          levels: nil, quantum: 1, offset: 0, dy: packed.words, rows: dy.rows, filters: UInt32(own),
           scales: nil, sums: nil, dw: weights + group * own * depth)
         let kernel = kernels.product(precision).weight_gradient
         withUnsafePointer(to: call) { call in
@@ -66,6 +63,6 @@ struct RealWeightGradient {
         }
       }
     }
-    withExtendedLifetime((images, dy, packed, levels, scratch)) {}
+    withExtendedLifetime((images, dy, packed, scratch)) {}
   }
 }

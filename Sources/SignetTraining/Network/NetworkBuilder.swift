@@ -50,7 +50,7 @@ extension Sequential {
             layers.append(
               Convolution(
                 name: name, window: window, filters: filters, groups: groups, inputChannels: inputChannels,
-                isFirst: isFirst && method.binarizesActivations, using: &random))
+                using: &random))
           }
         }
         if !isLast, method.order == .normFirst, let output = layers.last?.output,

@@ -13,7 +13,8 @@ import Darwin
 
 /// Adam, with latent weights clipped after each update and their sign changes counted.
 ///
-/// `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`, `W ← clip(W − η·m̂ / (√v̂ + ε))`.
+/// `g ← dW + λ'(W)` with the regulariser's derivative, −2λW or 2λW; `m ← β₁m + (1−β₁)g`, `v ← β₂v + (1−β₂)g²`,
+/// `W ← clip(W − η·m̂ / (√v̂ + ε))`.
 /// - Source: Kingma and Ba 2015, arXiv:1412.6980, algorithm 1.
 package struct Adam: Sendable {
   package static let beta1: Float = 0.9

@@ -91,6 +91,20 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     return self
   }
 
+  /// Refuses a batch of which a part that is computed at once can't be in this machine's memory.
+  ///
+  /// Counted are its images as floats and two bytes for each output of a convolution, less than what a step needs.
+  func checkMemory(of network: Sequential) throws {
+    let images = batchSize / max(1, shards ?? 1)
+    let outputs = network.layers.reduce(0) { $0 + (Window.of($1) == nil ? 0 : $1.output.count) }
+    let (bytes, overflow) = images.multipliedReportingOverflow(by: 4 * inputShape.count + 2 * outputs)
+    guard overflow || bytes > MemoryPool.physicalBytes else { return }
+    throw TrainingError(
+      .badOption,
+      "\(counted(images, "image")) at once need more than the \(MemoryPool.physicalBytes >> 20) MiB of this machine's memory; give a smaller batch, or cut it by --shards"
+    )
+  }
+
   package func layout() throws -> NetworkLayout {
     try NetworkLayout(network, input: inputShape, classes: classNames.count)
   }

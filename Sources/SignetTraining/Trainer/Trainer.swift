@@ -51,6 +51,7 @@ package struct Trainer: Sendable {
   package init(_ configuration: RunConfiguration, stepsPerEpoch: Int) throws {
     self.configuration = configuration
     network = try configuration.initialNetwork()
+    try configuration.checkMemory(of: network)
     schedule = Schedule(
       kind: configuration.method.schedule, initialRate: configuration.method.learningRate,
       totalSteps: configuration.epochs

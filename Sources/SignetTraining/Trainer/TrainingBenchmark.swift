@@ -16,6 +16,8 @@ package struct TrainingBenchmark {
     package var backward: Double?
     package var weightGradient: Double?
     package var inputGradient: Double?
+    /// Both gradients where they are made together: of real layers with strides.
+    package var bothGradients: Double?
     /// Multiply-adds of one product in one image; nil for layers that have none.
     package var multiplyAdds: Int?
     /// Those of a binary layer's `dX` that are computed: taps that lead outside the image are left out.
@@ -26,6 +28,8 @@ package struct TrainingBenchmark {
     package var forwardMultiplyAdds: Int?
     /// Multiply-adds a second that the precision of its gradients' products reaches on registers, with all threads.
     package var peak = 0.0
+    /// The same of floats: ``bothGradients``.
+    package var floatPeak = 0.0
     /// The same of what its forward convolution is computed with: bits, bfloat16 or floats.
     package var forwardPeak = 0.0
   }
@@ -39,6 +43,8 @@ package struct TrainingBenchmark {
   /// The same of bits: what binary layers' forward pass is compared with.
   package let binaryPeak: (oneThread: Double, allThreads: Double)
   package let warmUpSteps: Int
+  /// Whether sums of the precision's gradients are looked up, which can take less time than multiplying.
+  package let looksUpSums: Bool
   /// What the backward pass's products are made with, as ``ComputeContext/gradientKernels``.
   package let gradientKernels: String
 
@@ -53,21 +59,21 @@ package struct TrainingBenchmark {
     // Real operands are never in 8 bits.
     let precisions = precision == .int8 ? [precision, .bfloat16] : [precision]
     gradientKernels = context.gradientKernels
+    looksUpSums =
+      context.gradients.pointee.product(precision).input_panel != nil && !context.gradients.pointee.has_tiles
     let products = precisions.map { context.gradients.pointee.product($0).peak }
     let kernels =
       products.map { kernel in { kernel($0) } }
       + [MultiplyAdd.binary.peak(crew.kernels), MultiplyAdd.float.peak(crew.kernels)]
-    func rates() -> [(oneThread: Double, allThreads: Double)] {
-      kernels.map { MachinePeaks.rates(of: $0, on: crew) }
-    }
-    let before = rates()
+    var peaks = kernels.map { MachinePeaks.rates(of: $0, on: crew) }
     func step(on context: ComputeContext) throws -> Double {
       let start = clock.now
       _ = try trainer.train(batch.training, on: context)
       return start.duration(to: clock.now).milliseconds
     }
     var (warmUpTime, warmUpSteps) = (0.0, 0)
-    while warmUpSteps < 2 || (warmUpTime < effort.warmUpMilliseconds && warmUpSteps < effort.warmUpRuns) {
+    // The second step is the first one whose memory is all there.
+    while warmUpSteps < 2 || !effort.isWarm(milliseconds: warmUpTime, runs: warmUpSteps) {
       warmUpTime += try step(on: context)
       warmUpSteps += 1
     }
@@ -79,8 +85,9 @@ package struct TrainingBenchmark {
       total += time
       _ = try step(on: timed)
     }
-    let peaks = zip(before, rates()).map {
-      (oneThread: max($0.oneThread, $1.oneThread), allThreads: max($0.allThreads, $1.allThreads))
+    // Once more behind what is compared with it: clocks and neighbours change.
+    for (index, kernel) in kernels.enumerated() {
+      peaks[index] = MachinePeaks.better(peaks[index], MachinePeaks.rates(of: kernel, on: crew))
     }
     // Of bits, floats, and the precision that real layers' operands are rounded to.
     let (bits, floats, rounded) = (
@@ -98,11 +105,13 @@ package struct TrainingBenchmark {
       row.backward = median(layer.name, .backward)
       row.weightGradient = median(layer.name, .weightGradient)
       row.inputGradient = median(layer.name, .inputGradient)
+      row.bothGradients = median(layer.name, .bothGradients)
       (row.multiplyAdds, row.depth) = Self.work(of: layer)
       row.insideMultiplyAdds = (layer as? BinaryConvolution).map {
         $0.window.insideTaps * $0.output.channels * $0.input.channels / $0.groups
       }
       row.peak = (layer is BinaryConvolution ? peaks[0] : rounded).allThreads
+      row.floatPeak = floats.allThreads
       row.forwardMultiplyAdds = row.multiplyAdds
       switch layer {
       case let layer as BinaryConvolution:
@@ -121,21 +130,26 @@ package struct TrainingBenchmark {
   }
 
   private static func work(of layer: any Layer) -> (multiplyAdds: Int?, depth: Int?) {
-    func work(_ window: Window, _ input: FeatureShape, _ groups: Int) -> (Int?, Int?) {
-      let depth = window.taps * input.channels / groups
-      return (layer.output.count * depth, depth)
-    }
-    switch layer {
-    case let layer as BinaryConvolution: return work(layer.window, layer.input, layer.groups)
-    case let layer as BinaryWeightConvolution: return work(layer.window, layer.input, layer.groups)
-    case let layer as Convolution: return work(layer.window, layer.input, layer.groups)
-    case let layer as QuantizedConvolution: return work(layer.window, layer.input, layer.groups)
-    default: return (nil, nil)
-    }
+    guard let (_, depth) = Window.of(layer) else { return (nil, nil) }
+    return (layer.output.count * depth, depth)
   }
 }
 
 extension Window {
+  /// What a convolution or dense layer reads, and how many inputs each output sums; nil for other layers.
+  static func of(_ layer: any Layer) -> (window: Window, depth: Int)? {
+    func of(_ window: Window, _ input: FeatureShape, _ groups: Int) -> (Window, Int) {
+      (window, window.taps * input.channels / groups)
+    }
+    switch layer {
+    case let layer as BinaryConvolution: return of(layer.window, layer.input, layer.groups)
+    case let layer as BinaryWeightConvolution: return of(layer.window, layer.input, layer.groups)
+    case let layer as Convolution: return of(layer.window, layer.input, layer.groups)
+    case let layer as QuantizedConvolution: return of(layer.window, layer.input, layer.groups)
+    default: return nil
+    }
+  }
+
   /// Pairs of an output pixel and a tap that reads inside the image.
   fileprivate var insideTaps: Int {
     func inside(_ outputs: Int, _ inputs: Int, _ kernel: Int, _ stride: Int, _ padding: Int) -> Int {
