@@ -92,14 +92,16 @@ def _epochs(configuration: Configuration, rows: list[Row]) -> list[str]:
     images = (60_000 - HELD_OUT) // configuration.batch * configuration.batch
     lines = [
         "",
-        f"An epoch of Fashion-MNIST, {images:,} images, and an evaluation of {HELD_OUT:,} and 10,000. "
+        f"An epoch of Fashion-MNIST, {images:,} images, and an evaluation of {HELD_OUT:,} and 10,000; median, and "
+        f"the rounds. "
         "PyTorch has them in memory as tensors before the clock starts; Signet's seconds are the wall time of "
         "`signet train --epochs 1 --validation 5000`, with its files.",
     ]
-    lines += ["", *_head(["", "seconds", "ms per image × images"], "-rr")]
+    lines += ["", *_head(["", "seconds", "rounds", "ms per image × images"], "-rrr")]
     for row in timed:
         product = f"{row.median * images / 1e3:.1f}" if row.median else ""
-        lines.append(_line([row.label, f"{row.epoch_seconds:.1f}", product]))
+        each = ", ".join(f"{seconds:.1f}" for seconds in row.epochs)
+        lines.append(_line([row.label, f"{row.epoch_seconds:.1f}", each, product]))
     return lines
 
 

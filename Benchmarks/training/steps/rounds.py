@@ -21,6 +21,7 @@ from steps.signet import OwnRunner, Turn
 from steps.worker_process import Process
 
 HELD_OUT = 5_000
+EPOCH_ROUNDS = 3
 """Of Fashion-MNIST's 60,000 training images, as `signet train --validation 5000` does."""
 
 
@@ -40,12 +41,17 @@ class Row:
     checks: dict[str, dict[str, float]] = field(default_factory=dict)
     """Worst figures of the comparison with each of our precisions."""
     layers: list[dict[str, Any]] = field(default_factory=list)
-    epoch_seconds: float | None = None
+    epochs: list[float] = field(default_factory=list)
+    """Seconds of an epoch, of each round of them."""
     problem: str = ""
 
     @property
     def median(self) -> float | None:
         return statistics.median(self.milliseconds) if self.milliseconds and not self.problem else None
+
+    @property
+    def epoch_seconds(self) -> float | None:
+        return statistics.median(self.epochs) if self.epochs else None
 
 
 Results = list[tuple[Configuration, list[Row]]]
@@ -116,7 +122,9 @@ class Field:
                 if isinstance(runner, OwnRunner):
                     row.layers = runner.layers
             if self._epochs and configuration.has_epoch:
-                self._time_epochs(configuration, rows)
+                for turn in range(min(rounds, EPOCH_ROUNDS)):
+                    _progress(f"  epoch {turn + 1} of {min(rounds, EPOCH_ROUNDS)}")
+                    self._time_epochs(configuration, rows)
         finally:
             self.close()
 
@@ -171,20 +179,19 @@ class Field:
         return PeerRunner(process)
 
     def _time_epochs(self, configuration: Configuration, rows: list[Row]) -> None:
-        """A pass over Fashion-MNIST in the fastest of PyTorch's modes, and in each of our precisions."""
+        """A pass over Fashion-MNIST in the fastest of PyTorch's modes, and in each of our precisions, in turn."""
         root = os.environ.get("SIGNET_DATA_ROOT")
         fastest = best_peer(rows)
-        _progress("  epochs")
         if fastest:
             try:
                 answer = self._processes[fastest.name].epoch(signet.data_folder(root), HELD_OUT)
-                fastest.epoch_seconds = answer["seconds"]
+                fastest.epochs.append(answer["seconds"])
             except Unavailable as error:
                 _progress(f"  {fastest.label}: no epoch: {error}")
         for row in rows:
             if row.is_own and row.median and self._command:
                 try:
-                    row.epoch_seconds = signet.epoch_seconds(self._command, configuration, row.name, HELD_OUT)
+                    row.epochs.append(signet.epoch_seconds(self._command, configuration, row.name, HELD_OUT))
                 except Unavailable as error:
                     _progress(f"  {row.label}: no epoch: {error}")
 

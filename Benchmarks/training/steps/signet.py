@@ -34,38 +34,44 @@ class OwnRunner:
         self._signet = signet
         self._configuration = configuration
         self._precision = precision
-        self._runs = FEWEST_RUNS
+        self._step: float | None = None
+        """Milliseconds of a batch, as the last process found; what a turn's runs are counted by."""
         self.isa = ""
         self.layers: list[dict[str, Any]] = []
         """Of the last run, times of one image."""
 
     def save_step(self, file: Path) -> None:
         """Writes what the other side compares with. Throws `Unavailable`."""
-        self._run("--save-step", str(file))
+        self._run(FEWEST_RUNS, "--save-step", str(file))
 
     def run(self, seconds: float) -> Turn:
-        """The median over runs that take about this long. Throws `Unavailable`."""
-        report = self._run()
-        milliseconds, peak = report.get("milliseconds_per_image"), report.get("peak_resident_bytes")
-        if not _is_positive(milliseconds) or not _is_positive(peak):
-            raise Unavailable(f"signet took {milliseconds} milliseconds an image and {peak} bytes")
-        step = milliseconds * self._configuration.batch
-        self._runs = min(MOST_RUNS, max(FEWEST_RUNS, math.ceil(seconds * 1e3 / step)))
+        """The median over runs that take about this long, in the first turn too. Throws `Unavailable`."""
+        if self._step is None:
+            self._run(FEWEST_RUNS)
+        report = self._run(self._runs(seconds))
+        peak = report.get("peak_resident_bytes")
+        if not _is_positive(peak):
+            raise Unavailable(f"signet took {peak} bytes")
         if self._configuration.layer_alone:
             # The memory is that of the whole step.
             name = self._configuration.network.convolutions[0].name
             return Turn(layer_milliseconds(report, name) * self._configuration.batch, 0)
         self.layers = report["layers"]
-        return Turn(step, int(peak))
+        return Turn(report["milliseconds_per_image"] * self._configuration.batch, int(peak))
 
-    def _run(self, *more: str) -> dict[str, Any]:
+    def _runs(self, seconds: float) -> int:
+        """As many as take about this long; the steps between, whose parts are timed, don't count."""
+        wanted = math.ceil(seconds * 1e3 / self._step) if self._step else FEWEST_RUNS
+        return min(MOST_RUNS, max(FEWEST_RUNS, wanted))
+
+    def _run(self, runs: int, *more: str) -> dict[str, Any]:
         configuration = self._configuration
         arguments = ["benchmark", "--training", "--network", configuration.network.name]
         arguments += ["--method", configuration.method, "--precision", self._precision]
         if configuration.planes:
             arguments += ["--binarizations", str(configuration.planes)]
         arguments += ["--threads", str(configuration.threads), "--batch", str(configuration.batch)]
-        arguments += ["--classes", str(configuration.network.classes), "--runs", str(self._runs)]
+        arguments += ["--classes", str(configuration.network.classes), "--runs", str(runs)]
         report = command_json(self._signet, [*arguments, *more])
         wanted = {
             "network": configuration.network.name,
@@ -79,6 +85,10 @@ class OwnRunner:
         if different or not isinstance(report.get("layers"), list):
             raise Unavailable(f"signet benchmark --training ran something else: {different or 'no layers'}")
         self.isa = str(report.get("gradient_kernels", report.get("isa", "")))
+        milliseconds = report.get("milliseconds_per_image")
+        if not _is_positive(milliseconds):
+            raise Unavailable(f"signet took {milliseconds} milliseconds an image")
+        self._step = milliseconds * configuration.batch
         return report
 
 

@@ -59,6 +59,8 @@ def signet(folder: Path, failing: str = "", **changes: Any) -> Path:
         f"""
         import json, pathlib, sys
         options = dict(zip(sys.argv, sys.argv[1:]))
+        with open({str(folder / "runs-asked")!r}, "a") as asked:
+            print(options["--runs"], file=asked)
         if options["--precision"] == "{failing}":
             sys.exit("Error: no memory")
         if "--save-step" in options:

@@ -109,6 +109,17 @@ class OwnRows(WithFolder):
         self.assertEqual((turn.milliseconds, turn.peak_bytes), (64 * 0.25, 50 * 2**20))
         self.assertEqual(self.runner("nin-full").run(0.01).milliseconds, 32 * 0.25)
 
+    def test_every_turn_lasts_as_asked(self) -> None:
+        """A batch takes 16 ms: 10 s are 625 runs, whether a step was saved before or not."""
+        alone, checked = self.runner(), self.runner()
+        checked.save_step(self.folder / "step")
+        asked = self.folder / "runs-asked"
+        asked.unlink()
+        for runner in (alone, checked):
+            runner.run(10)
+            runner.run(0.16)
+        self.assertEqual(asked.read_text().split(), ["3", "625", "10", "625", "10"])
+
     def test_a_layer_alone_is_forward_and_backward(self) -> None:
         turn = self.runner("nin-conv1", "fp32").run(0.01)
         self.assertAlmostEqual(turn.milliseconds, 32 * 0.03)
@@ -183,12 +194,12 @@ class Reports(unittest.TestCase):
         """Medians 2, 8, 4 and 3 ms."""
         mebi = 2**20
         own = Row("Signet int8", "int8", True, milliseconds=[1.0, 2.0, 5.0], peak_bytes=50 * mebi)
-        own.epoch_seconds, own.layers = 10.0, stubs.LAYERS
+        own.epochs, own.layers = [9.0, 10.0, 20.0], stubs.LAYERS
         compiled = Row(
             "PyTorch fp32 compiled", "fp32-compiled", False, milliseconds=[8.0], peak_bytes=100 * mebi
         )
         bf16 = Row(
-            "PyTorch bf16", "bf16", False, milliseconds=[4.0], peak_bytes=200 * mebi, epoch_seconds=30.0
+            "PyTorch bf16", "bf16", False, milliseconds=[4.0], peak_bytes=200 * mebi, epochs=[30.0]
         )
         bf16.checks = {"int8": checks.summary(stubs.comparison())}
         broken = Row("PyTorch fp32", "fp32", False, milliseconds=[1.0], problem="check failed | why")
@@ -219,7 +230,7 @@ class Reports(unittest.TestCase):
             "| Signet int8 | 2.000 | 1.000…5.000 | 50 |",
             "check failed \\| why",
             "| Signet int8 | 2.00× | 4.00× | 2.00× |",
-            "| Signet int8 | 10.0 | 110.0 |",
+            "| Signet int8 | 10.0 | 9.0, 10.0, 20.0 | 110.0 |",
             "| conv2 | 288 | 91%; 76%; 50% |",
         ):
             self.assertIn(part, text)

@@ -38,6 +38,7 @@ class Session:
         self._losses = (
             torch.compile(self._evaluate, dynamic=False, fullgraph=True) if mode.compiled else self._evaluate
         )
+        self._forward = torch.compile(self.model, dynamic=False) if mode.compiled else self.model
         name = optimizer or self._fastest_optimizer()
         self.optimizer = self._optimizer(name)
         self.details = f"{name} Adam"
@@ -78,7 +79,7 @@ class Session:
         bf16 = self._mode.bf16 and not precise
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             for some, own in zip(images.split(EVALUATED), labels.split(EVALUATED), strict=True):
-                correct += (self.model(some).argmax(1) == own).sum().item()
+                correct += (self._forward(some).argmax(1) == own).sum().item()
         self.model.train()
         return correct / len(labels)
 
