@@ -96,7 +96,8 @@ struct TrainingJob {
         if isConfigurationDue { try folder.write(configuration, checkpoints: checkpoints) }
         isConfigurationDue = false
       },
-      observe: { event in
+      observe: { [group, skipped] event in
+        if case .epoch = event, let group { try skipped?.gather(from: group.collective) }
         try log?.write(event)
         try observe(event)
       },

@@ -57,8 +57,8 @@ package struct TrainingRun {
   package init(
     trainer: Trainer,
     batches: @escaping (_ epoch: Int, _ first: Int) throws -> () throws -> TrainingBatch?,
-    hasValidation: Bool = false,
-    validate: @escaping (CompactModel) throws -> Evaluation? = { _ in nil },
+    hasValidation: Bool,
+    validate: @escaping (CompactModel) throws -> Evaluation?,
     save: @escaping (_ checkpoint: Checkpoint, _ model: [UInt8]) throws -> Void,
     observe: @escaping (TrainingEvent) throws -> Void,
     afterStep: @escaping (StepResult) throws -> AfterStep = { _ in .goOn }
