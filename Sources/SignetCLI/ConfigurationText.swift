@@ -1,10 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Signet
 import SignetTraining
 import Yams
 
 /// A run's configuration as YAML, each real number as the shortest decimal that reads back to the same Float.
 enum ConfigurationText {
+  private static let head = "# A run of signet train; `signet train --resume --output DIR` goes on with it.\n"
+  private static let noteStart = "# Until step "
+
+  /// What `config.yaml` holds, where it held `before`: what makes up the run, and how its checkpoints are kept.
+  static func file(
+    _ configuration: RunConfiguration, checkpoints: CheckpointPlan, before: String?
+  ) throws -> String {
+    var text = head + (note(configuration.earlierShards ?? []) ?? notes(in: before ?? ""))
+    text += try yaml(configuration)
+    if let every = checkpoints.every { text += "checkpointEvery: \(every.text)\n" }
+    if let keep = checkpoints.keep { text += "keep: \(keep)\n" }
+    return text
+  }
+
+  /// How the run's checkpoints are kept; a value that is missing, or none, is as if it had not been asked for.
+  static func checkpoints(in text: String) -> CheckpointPlan {
+    let values = (try? Yams.compose(yaml: text))?.mapping
+    let keep = values?["keep"]?.int.flatMap { CheckpointPlan.countRange.contains($0) ? $0 : nil }
+    return CheckpointPlan(
+      every: values?["checkpointEvery"]?.scalar.flatMap { CheckpointPace(argument: $0.string) }, keep: keep)
+  }
+
+  private static func note(_ earlier: [EarlierShards]) -> String? {
+    guard let first = earlier.first else { return nil }
+    let rest = earlier.dropFirst().map { ", until step \($0.untilStep) \(counted($0.shards, "shard"))" }
+    return
+      "\(noteStart)\(first.untilStep) each of its batches was \(counted(first.shards, "shard"))\(rest.joined()): it can't be repeated in one go.\n"
+  }
+
+  /// Runs from before have the note in the file alone.
+  private static func notes(in text: String) -> String {
+    text.split(separator: "\n").filter { $0.hasPrefix(noteStart) }.map { $0 + "\n" }.joined()
+  }
+
   static func yaml(_ configuration: RunConfiguration) throws -> String {
     let text = try YAMLEncoder().encode(configuration)
     guard let node = try Yams.compose(yaml: text) else { return text }

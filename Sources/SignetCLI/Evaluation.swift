@@ -14,10 +14,10 @@ extension Engine {
     }
   }
 
-  /// Accuracy on a data set, and the time that the engine alone took.
-  func evaluate(_ images: any ImageSource, batchSize: Int) throws -> (
-    evaluation: Evaluation, milliseconds: Double
-  ) {
+  /// Accuracy on a data set, and the time that the engine alone took; `check` is called before each batch, and may end it.
+  func evaluate(
+    _ images: any ImageSource, batchSize: Int, check: () throws -> Void = {}
+  ) throws -> (evaluation: Evaluation, milliseconds: Double) {
     try checkClasses(of: images)
     let batchSize = max(1, min(batchSize, images.count))
     var batches = try InputBatches(
@@ -26,7 +26,9 @@ extension Engine {
     var logits = [Float](repeating: 0, count: batchSize * plan.outputs)
     var time = Duration.zero
     let clock = ContinuousClock()
-    while let (inputs, labels) = try batches.batch() {
+    while true {
+      try check()
+      guard let (inputs, labels) = try batches.batch() else { break }
       logits.withUnsafeMutableBufferPointer { logits in
         guard let base = logits.baseAddress else { return }
         time += clock.measure { run(inputs, images: labels.count, logits: base) }

@@ -8,15 +8,15 @@ import SignetTraining
 struct KeptCheckpoints {
   let path: String
 
+  /// How many there are.
+  var count: Int { steps.count }
+
   /// Adds the run's newest checkpoint, and removes all but the last `count`.
   func add(_ checkpoint: Checkpoint, at newest: String, count: Int) throws {
     let step = checkpoint.trainer.step
     if count > 1 {
       try RunFolder.makeFolder(path)
-      let file = file(step)
-      unlink(file)
-      // A second name takes no room; a file system without them gets a copy.
-      if link(newest, file) != 0 { try checkpoint.write(to: file) }
+      try name(checkpoint, at: newest)
     }
     // Those of a later step are of a past that the run went back behind.
     for old in steps where old > step { unlink(file(old)) }
@@ -25,8 +25,17 @@ struct KeptCheckpoints {
   }
 
   /// Gives the newest checkpoint, which was read, its second name, if several are kept and a kill came before that.
-  func mend(_ step: Int, from newest: String) {
-    if !steps.isEmpty, !steps.contains(step) { _ = link(newest, file(step)) }
+  ///
+  /// There may be another one of its step: before an epoch's figures are measured, and after.
+  func mend(_ checkpoint: Checkpoint, from newest: String) throws {
+    if !steps.isEmpty { try name(checkpoint, at: newest) }
+  }
+
+  private func name(_ checkpoint: Checkpoint, at newest: String) throws {
+    let file = file(checkpoint.trainer.step)
+    unlink(file)
+    // A second name takes no room; a file system without them gets a copy.
+    if link(newest, file) != 0 { try checkpoint.write(to: file) }
   }
 
   /// The newest that can be read.

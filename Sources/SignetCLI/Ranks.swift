@@ -46,6 +46,15 @@ struct Ranks {
     try body(Ranks(collective: SingleRank()))
   }
 
+  /// Does something on the first rank, then on the others, which find what that has left on the disk, as an index.
+  func firstThenOthers<Value>(_ body: () throws -> Value) throws -> Value {
+    guard count > 1 else { return try body() }
+    if !isFirst { _ = try collective.broadcast([]) }
+    let value = try body()
+    if isFirst { _ = try collective.broadcast([]) }
+    return value
+  }
+
   #if MPI
   /// Tells the error with the rank that met it, and ends all ranks.
   private func end(_ error: any Error, _ collective: MPICollective) {

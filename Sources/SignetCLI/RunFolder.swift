@@ -8,10 +8,15 @@ import SignetTraining
 /// The folder of a training run.
 struct RunFolder {
   let path: String
+  private let lock: FolderLock
 
   init(_ path: String) {
     self.path = path
+    lock = FolderLock(path, of: "run")
   }
+
+  /// Keeps other processes from the folder, if it is there, for as long as this value or a copy of it is kept.
+  func lockOut() throws { try lock.take() }
 
   var checkpointPath: String { path + "/checkpoint.safetensors" }
   var modelPath: String { path + "/model.signet" }
@@ -44,19 +49,30 @@ struct RunFolder {
   }
 
   /// Makes a new run's folder, with those above it; one that has something in it is left alone.
-  func create(_ configuration: RunConfiguration) throws {
+  func create(_ configuration: RunConfiguration, checkpoints: CheckpointPlan) throws {
+    try checkIsFree()
+    try Self.makeFolder(path)
+    try lockOut()
+    // Another process may have had the folder meanwhile.
     try checkIsFree()
     removeLeftovers()
-    try Self.makeFolder(path)
-    try write(configuration)
+    try write(configuration, checkpoints: checkpoints)
   }
 
-  /// Writes what is needed to repeat the run; `note` is what it has not had from its beginning.
-  func write(_ configuration: RunConfiguration, note: String? = nil) throws {
-    let text = try ConfigurationText.yaml(configuration)
-    let notes = note.map { "# \($0)\n" } ?? ""
-    let head = "# A run of signet train; `signet train --resume --output DIR` goes on with it.\n"
-    try write(Array("\(head)\(notes)\(text)".utf8), to: configurationPath)
+  /// Writes what is needed to repeat the run, if it is not there as it should be: it may have changed, or a kill came before.
+  func write(_ configuration: RunConfiguration, checkpoints: CheckpointPlan) throws {
+    let before = configurationText
+    let text = try ConfigurationText.file(configuration, checkpoints: checkpoints, before: before)
+    if text != before { try write(Array(text.utf8), to: configurationPath) }
+  }
+
+  private var configurationText: String? { try? String(contentsOfFile: configurationPath, encoding: .utf8) }
+
+  /// How the run keeps checkpoints so far; one that is from before that was written down, as many as there are.
+  var checkpoints: CheckpointPlan {
+    var plan = ConfigurationText.checkpoints(in: configurationText ?? "")
+    if plan.keep == nil, kept.count > 1 { plan.keep = kept.count }
+    return plan
   }
 
   /// Makes a folder with those above it, if it is not there.
@@ -80,7 +96,7 @@ struct RunFolder {
     do {
       guard FileManager.default.fileExists(atPath: checkpointPath) else { throw missingCheckpoint }
       let checkpoint = try Checkpoint(path: checkpointPath)
-      kept.mend(checkpoint.trainer.step, from: checkpointPath)
+      try kept.mend(checkpoint, from: checkpointPath)
       return checkpoint
     } catch {
       guard let (path, checkpoint) = kept.newest else { throw error }

@@ -13,12 +13,13 @@ final class RunLog {
   private var buffer: [UInt8] = []
   private let start = ContinuousClock().now
 
-  /// Opens the log of a run; lines behind step `resumed` are dropped, they will be written anew.
-  init(folder: RunFolder, after resumed: Int?) throws {
+  /// Opens the log of a run; lines of what `resumed` has not done are dropped, they will be written anew.
+  init(folder: RunFolder, after resumed: Trainer?) throws {
     path = folder.metricsPath
     var (kept, text) = ([MetricsLine](), [UInt8]())
     if let resumed, FileManager.default.fileExists(atPath: path) {
-      (kept, text) = MetricsLine.lines(in: try AtomicFile.read(path), through: resumed)
+      (kept, text) = MetricsLine.lines(
+        in: try AtomicFile.read(path), through: resumed.step, epochs: resumed.epoch)
     }
     try text.withUnsafeBytes { try AtomicFile.write($0, to: folder.metricsPath) }
     guard let handle = FileHandle(forWritingAtPath: path) else {

@@ -3,7 +3,7 @@
 import Foundation
 import Synchronization
 
-/// Ctrl-C and SIGTERM as a request that is looked at between two steps; a second one ends the process at once.
+/// Ctrl-C and SIGTERM as a request that is looked at between two steps; a second one, of either kind, ends the process at once.
 ///
 /// Among several processes SIGUSR1 as well, which `mpirun` passes on without a time limit.
 enum StopSignal {
@@ -27,6 +27,11 @@ enum StopSignal {
       signal(number) { number in
         StopSignal.isRequested.store(true, ordering: .relaxed)
         signal(number, SIG_DFL)
+        // Who is in a hurry may send the other one; SIGUSR1 alone leaves both as they are, for it may come early as a warning.
+        if number != SIGUSR1 {
+          signal(SIGINT, SIG_DFL)
+          signal(SIGTERM, SIG_DFL)
+        }
       }
     }
   }

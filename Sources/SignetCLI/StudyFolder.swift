@@ -9,9 +9,11 @@ import SignetTraining
 /// The folder of a study: its files, and a folder for each run.
 struct StudyFolder {
   let path: String
+  private let lock: FolderLock
 
   init(_ path: String) {
     self.path = path
+    lock = FolderLock(path, of: "study")
   }
 
   var statePath: String { path + "/" + StudyDocument.fileName }
@@ -34,25 +36,23 @@ struct StudyFolder {
   func make() throws {
     guard !exists else { return }
     try RunFolder.makeFolder(path)
-    try lock()
+    try lockOut()
   }
 
-  /// Keeps other processes from the folder until this one ends.
-  func lock() throws {
-    // The descriptor is kept open on purpose: the lock goes with it, also when the process is killed.
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor < 0 || flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
-      throw TrainingError(
-        .badRun, "\(path): another process works on this study; wait for it, or stop it")
-    }
-  }
+  /// Keeps other processes from the folder, if it is there, until this one ends.
+  func lockOut() throws { try lock.take() }
 
   /// What a run that was stopped goes on from; nil for a new one.
-  func stored(_ record: RunRecord) throws -> Trainer? {
-    let folder = run(record)
+  ///
+  /// `folder` is the run's, and is locked.
+  func stored(_ record: RunRecord, in folder: RunFolder) throws -> Trainer? {
+    try RunFolder.makeFolder(folder.path)
+    try folder.lockOut()
     guard FileManager.default.fileExists(atPath: folder.checkpointPath) else {
       // Stopped before its first checkpoint: nothing in it is worth anything.
-      try? FileManager.default.removeItem(atPath: folder.path)
+      for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [] {
+        try? FileManager.default.removeItem(atPath: folder.path + "/" + name)
+      }
       return nil
     }
     let trainer = try folder.checkpoint().trainer

@@ -24,7 +24,7 @@ final class StudySessionRun {
     func now() -> Double { start.duration(to: clock.now).seconds }
     let folder = StudyFolder(command.output)
     let crew = try command.threads.crew()
-    if folder.exists { try folder.lock() }
+    try folder.lockOut()
     let stored = try folder.state()
     try stored.map {
       try command.options.check(
@@ -100,7 +100,7 @@ final class StudySessionRun {
 
   private func perform(_ record: RunRecord, number: Int) throws -> RunOutcome {
     let (runFolder, configuration) = (folder.run(record), record.configuration)
-    let stored = try folder.stored(record)
+    let stored = try folder.stored(record, in: runFolder)
     let job = try TrainingJob(
       folder: runFolder, configuration: configuration, images: images, stored: stored, crew: crew)
     let total = runner.state.runs.count

@@ -37,10 +37,24 @@ extension TrainCommand {
     else {
       throw TrainingError(
         .badRun,
-        "\(output): \(stored.data) is not the data that the run was started with; restore it, or start a new run"
+        "\(output): \(stored.data) is not the data that the run was started with; restore it, or start a new run\(stored.dataDigest == nil ? "" : ". Images saved again or removed make it other data: put the files back as they were, and pass over those that can't be read with --skip-unreadable")"
       )
     }
     return (stored, images)
+  }
+
+  /// What to do about an image file that ended the run: another file in its place would make other data.
+  func advising(on job: TrainingJob, _ run: () throws -> Trainer) throws -> Trainer {
+    do {
+      return try run()
+    } catch let error as DataError
+      where error.isOfFile && job.training.isStreamed && job.configuration.skipUnreadable != true
+    {
+      throw TrainingError(
+        .badRun,
+        "\(error). To keep what is trained, leave the file as it is and go on with signet train --resume --skip-unreadable --output \(output)"
+      )
+    }
   }
 
   /// Tells all options at once that a new run, or one that goes on, can't do without.

@@ -125,20 +125,23 @@ struct TrainCommand: ParsableCommand {
   private func train(on ranks: Ranks) throws {
     let folder = RunFolder(output)
     let crew = try threads.crew()
+    if ranks.isFirst { try folder.lockOut() }
     var stored = resume ? try ranks.checkpoint(of: folder, tell: Self.tell).trainer : nil
     if stored == nil, ranks.isFirst { try folder.checkIsFree() }
     // A run that stopped at an unreadable file may go on without it; one that passes over such files always does.
     if data.skipUnreadable { stored?.skipUnreadable() }
     let skips = stored.map { $0.configuration.skipUnreadable == true } ?? data.skipUnreadable
     let skipped = skips ? SkippedImages(continuing: resume ? folder.skippedText : "") : nil
-    var (configuration, images) =
+    DataMemory.share(among: Launch.current.localRanks)
+    var (configuration, images) = try ranks.firstThenOthers {
       try stored.map { try resumed($0.configuration, skipped: skipped) }
-      ?? fresh(shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64), skipped: skipped)
-    var shardsBefore: Int?
-    if let started = stored?.configuration.shards ?? stored.map({ _ in 1 }), ranks.count > started {
-      try stored?.cut(into: ranks.count)
-      configuration.shards = ranks.count
-      shardsBefore = started
+        ?? fresh(shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64), skipped: skipped)
+    }
+    var hasOtherShards = false
+    if var trainer = stored, ranks.count > trainer.configuration.shards ?? 1 {
+      let started = trainer.configuration.shards ?? 1
+      try trainer.cut(into: ranks.count)
+      (stored, configuration, hasOtherShards) = (trainer, trainer.configuration, true)
       if ranks.isFirst {
         Self.tell(
           "the run goes on in \(ranks.count) shards, of which it had \(started): its bits are not those of a run with \(started)"
@@ -148,8 +151,7 @@ struct TrainCommand: ParsableCommand {
     let group = try ranks.group(configuration)
     let job = try TrainingJob(
       folder: folder, configuration: configuration, images: images, stored: stored, crew: crew, group: group,
-      shardsBefore: shardsBefore, skipped: skipped)
-    if stored != nil, data.skipUnreadable, ranks.isFirst { try folder.write(configuration) }
+      hasOtherShards: hasOtherShards, skipped: skipped)
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
     progress.data = { [batches = job.batches] in batches.summary }
@@ -157,24 +159,26 @@ struct TrainCommand: ParsableCommand {
     let start = clock.now
     let isContinued = stored != nil
     var last: EpochResult?
-    let trainer = try job.run(
-      checkpoints: checkpoints.plan,
-      started: {
-        guard ranks.isFirst else { return }
-        print(
-          "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(group.map { "; \($0)" } ?? "")"
-        )
-        if isContinued {
-          let (step, epoch) = (job.trainer.step, job.trainer.epoch + 1)
+    let trainer = try advising(on: job) {
+      try job.run(
+        checkpoints: checkpoints.plan(goingOnIn: resume ? folder : nil),
+        started: {
+          guard ranks.isFirst else { return }
           print(
-            "goes on after step \(step), in epoch \(min(epoch, configuration.epochs)) of \(configuration.epochs)"
+            "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(group.map { "; \($0)" } ?? "")"
           )
-        }
-      },
-      observe: { event in
-        if ranks.isFirst { progress.show(event) }
-        if case .epoch(let result) = event { last = result }
-      })
+          if isContinued {
+            let (step, epoch) = (job.trainer.step, job.trainer.epoch + 1)
+            print(
+              "goes on after step \(step), in epoch \(min(epoch, configuration.epochs)) of \(configuration.epochs)"
+            )
+          }
+        },
+        observe: { event in
+          if ranks.isFirst { progress.show(event) }
+          if case .epoch(let result) = event { last = result }
+        })
+    }
     guard ranks.isFirst else {
       if !trainer.isFinished { throw ExitCode(130) }
       return

@@ -17,8 +17,8 @@ struct TrainingJob {
   private let crew: Crew
   /// How batches are cut into shards, on this rank and others; nil if they are not.
   private let group: ShardGroup?
-  /// The shards that the run had so far, if it goes on with others.
-  private let shardsBefore: Int?
+  /// Whether the run goes on with other shards than it had, which its checkpoint does not have yet.
+  private let hasOtherShards: Bool
   /// Whether this rank keeps the run; others only train.
   private var writes: Bool { group?.collective.rank ?? 0 == 0 }
   private let skipped: SkippedImages?
@@ -31,13 +31,13 @@ struct TrainingJob {
   /// files that the folder keeps.
   init(
     folder: RunFolder, configuration: RunConfiguration, images: any ImageSource, stored: Trainer?,
-    crew: Crew, group: ShardGroup? = nil, shardsBefore: Int? = nil, skipped: SkippedImages? = nil
+    crew: Crew, group: ShardGroup? = nil, hasOtherShards: Bool = false, skipped: SkippedImages? = nil
   ) throws {
     self.folder = folder
     self.configuration = configuration
     self.crew = crew
     self.group = group
-    self.shardsBefore = shardsBefore
+    self.hasOtherShards = hasOtherShards
     self.skipped = skipped
     (training, held) = try images.heldOut(count: configuration.validation, seed: configuration.seed)
     batches = try TrainingBatches(training, configuration, workers: crew.pool.threads, group: group)
@@ -52,7 +52,8 @@ struct TrainingJob {
     isNew = stored == nil
     trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
     let (steps, partial) = (batches.loader.batchesPerEpoch, trainer.progress.steps)
-    guard partial < steps, trainer.step == trainer.epoch * steps + partial else {
+    // After its last step an epoch may still lack its figures.
+    guard partial <= steps, trainer.step == trainer.epoch * steps + partial else {
       throw TrainingError(
         .badRun,
         "\(folder.checkpointPath): \(counted(trainer.epoch, "epoch")) of \(counted(steps, "step"))\(partial > 0 ? " and \(partial)" : "") are not \(counted(trainer.step, "step")); use another checkpoint"
@@ -68,20 +69,23 @@ struct TrainingJob {
     observe: @escaping (TrainingEvent) throws -> Void,
     shouldStop: @escaping () throws -> Bool = { StopSignal.isAsked }
   ) throws -> Trainer {
-    if isNew, writes { try folder.create(configuration) }
-    let log = writes ? try RunLog(folder: folder, after: isNew ? nil : trainer.step) : nil
+    var isConfigurationDue = writes && hasOtherShards
+    if isNew, writes {
+      try folder.create(configuration, checkpoints: checkpoints)
+    } else if writes, !isConfigurationDue {
+      try folder.write(configuration, checkpoints: checkpoints)
+    }
+    let log = writes ? try RunLog(folder: folder, after: isNew ? nil : trainer) : nil
     started()
     let isDue = checkpoints.pace.clock()
-    var note = shardsBefore.map { shards in
-      "Until step \(trainer.step) each of its batches was \(counted(shards, "shard")): it can't be repeated in one go."
-    }
     var run = TrainingRun(
       trainer: trainer, batches: batches.epoch,
+      hasValidation: held.count > 0,
       validate: { [held, crew] model in
-        guard let log, held.count > 0 else { return nil }
-        // It may take long, and another rank fail or this process be killed meanwhile.
-        try log.flush()
-        return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64).evaluation
+        guard log != nil, held.count > 0 else { return nil }
+        return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64) {
+          if try shouldStop() { throw TrainingRun.StoppedInValidation() }
+        }.evaluation
       },
       save: { [folder, configuration, skipped] checkpoint, model in
         guard let log else { return }
@@ -89,10 +93,11 @@ struct TrainingJob {
         try folder.save(skipped: skipped)
         try folder.save(checkpoint: checkpoint, model: model, keeping: checkpoints.kept)
         // Not before there is a checkpoint that has them.
-        if note != nil { try folder.write(configuration, note: note) }
-        note = nil
+        if isConfigurationDue { try folder.write(configuration, checkpoints: checkpoints) }
+        isConfigurationDue = false
       },
-      observe: { event in
+      observe: { [group, skipped] event in
+        if case .epoch = event, let group { try skipped?.gather(from: group.collective) }
         try log?.write(event)
         try observe(event)
       },

@@ -97,46 +97,13 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
     if let objection = skipped.flatMap({ _ in objectionToSkipping }) {
       throw DataError(.invalidArgument, objection)
     }
-    switch kind {
-    case .folder, .imagenet:
-      if root != nil, let objection = objectionToRoot { throw DataError(.invalidArgument, objection) }
-      return kind == .folder
-        ? try ImageFolder(path: folder).open(split, fit: fit, skipped: skipped, memoryLimit: memoryLimit)
-        : try ImageNet(path: folder).open(split, fit: fit, skipped: skipped)
-    case .fashionMNIST, .idx, .cifar10, .cifar100:
-      guard case .layout(let layout) = fit else { return try load(split: split, root: root) }
-      return try load(split: split, root: root, layout: layout)
-    }
-  }
-
-  /// Why `--skip-unreadable` can't be given with this data; `nil` where it can.
-  package var objectionToSkipping: String? {
-    kind == .folder || kind == .imagenet
-      ? nil
-      : "--skip-unreadable goes with folder:DIR and imagenet:DIR, whose images are files; leave it out"
-  }
-
-  /// Loads one split into memory.
-  ///
-  /// - Parameters:
-  ///   - split: training or test data.
-  ///   - root: the folder under which `fashion-mnist` is looked for first.
-  ///   - layout: the size that the images get; `nil` keeps theirs.
-  ///   - mixedSize: rows and columns that the images of a folder get if their sizes differ and `layout` is `nil`; without it,
-  ///     those of the first image.
-  /// - Returns: the images of the split, never none.
-  /// - Throws: ``DataError`` that names the file or folder at fault.
-  package func load(
-    split: Split, root: String? = nil, layout: ImageLayout? = nil,
-    mixedSize: (height: Int, width: Int)? = nil
-  ) throws(DataError) -> LabelledImages {
-    if root != nil, let objection = objectionToRoot { throw DataError(.invalidArgument, objection) }
-    if let root, FileSystem.kind(of: root) != .folder {
-      throw DataError(
-        .notFound, "--data-root is not a folder; give one that is there, or leave it out", path: root)
-    }
+    try check(root: root)
     let images: LabelledImages
     switch kind {
+    case .folder:
+      return try ImageFolder(path: folder).open(split, fit: fit, skipped: skipped, memoryLimit: memoryLimit)
+    case .imagenet:
+      return try ImageNet(path: folder).open(split, fit: fit, skipped: skipped)
     case .fashionMNIST:
       let found = try Self.locateFashionMNIST(root: root, system: Self.systemFashionMNIST)
       images = try IDXFolder(path: found, name: kind.rawValue, classNames: Self.fashionMNISTClasses).load(
@@ -147,14 +114,25 @@ package struct DataSpec: Hashable, Sendable, CustomStringConvertible {
       images = try CIFAR(path: folder, variant: .cifar10).load(split)
     case .cifar100:
       images = try CIFAR(path: folder, variant: .cifar100).load(split)
-    case .folder:
-      images = try ImageFolder(path: folder).load(split, layout: layout, mixedSize: mixedSize)
-    case .imagenet:
-      throw DataError(
-        .unsupported, "imagenet: is too large for memory; use folder:DIR for a part of it", path: folder)
     }
-    guard let layout else { return images }
+    guard case .layout(let layout) = fit else { return images }
     return try images.fitted(to: layout)
+  }
+
+  /// Why `--skip-unreadable` can't be given with this data; `nil` where it can.
+  package var objectionToSkipping: String? {
+    kind == .folder || kind == .imagenet
+      ? nil
+      : "--skip-unreadable goes with folder:DIR and imagenet:DIR, whose images are files; leave it out"
+  }
+
+  /// Looks at the folder that `--data-root` names, if it is given.
+  private func check(root: String?) throws(DataError) {
+    if root != nil, let objection = objectionToRoot { throw DataError(.invalidArgument, objection) }
+    if let root, FileSystem.kind(of: root) != .folder {
+      throw DataError(
+        .notFound, "--data-root is not a folder; give one that is there, or leave it out", path: root)
+    }
   }
 
   /// The first of `root`/fashion-mnist, `root` and the system's folder that has the data.

@@ -115,21 +115,3 @@ package struct LabelledImages: Sendable {
       labels: labels, classNames: classNames)
   }
 }
-
-extension ImageLayout {
-  /// Whether so many images fit into the machine's memory.
-  func hasRoom(images count: Int) -> Bool {
-    let (bytes, overflow) = count.multipliedReportingOverflow(by: byteCount)
-    return !overflow && bytes <= FileSystem.physicalMemory
-  }
-
-  /// Refuses data sets that don't fit into the machine's memory, instead of being killed half-way.
-  func checkMemory(images count: Int, path: String?) throws(DataError) {
-    guard hasRoom(images: count) else {
-      throw DataError(
-        .tooLarge,
-        "\(count) images of \(height)×\(width)×\(channels) need more memory than this machine has; "
-          + "choose a smaller image size", path: path)
-    }
-  }
-}

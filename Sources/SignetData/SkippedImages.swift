@@ -10,12 +10,20 @@ package final class SkippedImages: Sendable {
 
   /// A list that begins with the files of a list's text.
   package init(continuing text: String = "") {
-    var reasons: [String: String] = [:]
-    for line in text.split(separator: "\n") {
-      let parts = line.split(separator: "\t", maxSplits: 1)
-      if parts.count == 2 { reasons[Self.unescaped(parts[0])] = String(parts[1]) }
+    reasons = Mutex([:])
+    add(listed: text)
+  }
+
+  /// Adds the files of another list's text; what is known of a file stays.
+  package func add(listed text: String) {
+    reasons.withLock { reasons in
+      for line in text.split(separator: "\n") {
+        let parts = line.split(separator: "\t", maxSplits: 1)
+        guard parts.count == 2 else { continue }
+        let path = Self.unescaped(parts[0])
+        reasons[path] = reasons[path] ?? String(parts[1])
+      }
     }
-    self.reasons = Mutex(reasons)
   }
 
   /// How many files there are.

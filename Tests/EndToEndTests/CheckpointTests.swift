@@ -61,7 +61,10 @@ struct CheckpointTests {
     let stopped = try #require(Self.step(of: folder + "/run/checkpoint.safetensors"))
     try #require(stopped < Self.steps)
     let said = String(decoding: try Workspace.read(capture), as: UTF8.self)
-    #expect(said.contains("stopped after step \(stopped), in epoch \(stopped / 12 + 1) of \(Self.epochs)"))
+    // After an epoch's last step it may have been stopped before the epoch's figures, or behind them.
+    let epochs = try #require(ResumeTests.epoch(of: folder + "/run"))
+    try #require(epochs == stopped / 12 || epochs * 12 + 12 == stopped)
+    #expect(said.contains("stopped after step \(stopped), in epoch \(epochs + 1) of \(Self.epochs)"))
     #expect(said.contains("signet train --resume --output run goes on"))
     let lines = try Metrics.lines(of: folder + "/run").filter { $0["kind"] as? String == "step" }
     #expect(lines.count == stopped, "the log has every step that the checkpoint has")
@@ -114,6 +117,37 @@ struct CheckpointTests {
     #expect(try resumed.json()["steps"] as? Int == Self.steps)
     #expect(resumed.errors.contains("going on from run/checkpoints/step-355.safetensors instead, step 355"))
     try ResumeTests.expectEqualRuns(folder + "/run", try Self.unbroken.get() + "/run")
+  }
+
+  /// What a run was started with, it keeps to; what is given when it goes on takes its place.
+  ///
+  /// Oracle: the steps that are multiples of 5, and the epochs' last ones.
+  @Test func theOptionsAreRemembered() throws {
+    let folder = try Workspace.newFolderWithData()
+    let process = try Self.start(
+      in: folder, untilStep: 40, "--checkpoint-every", "5", "--keep", "3")
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    let old = folder + "/old"
+    try Workspace.copy(folder + "/run", to: old)
+    let configuration = folder + "/run/config.yaml"
+    func text() throws -> String { String(decoding: try Workspace.read(configuration), as: UTF8.self) }
+    #expect(try text().hasSuffix("\ncheckpointEvery: 5\nkeep: 3\n"))
+    _ = try signet("train", "--resume", "--output", "run", "--json", in: folder).json()
+    #expect(try Self.kept(in: folder) == [350, 355, 360].map { "step-\($0).safetensors" })
+    #expect(try text().hasSuffix("\ncheckpointEvery: 5\nkeep: 3\n"))
+    _ = try signet(
+      "train", "--resume", "--output", "run", "--checkpoint-every", "90m", "--keep", "4", "--json", in: folder
+    ).json()
+    #expect(try text().hasSuffix("\ncheckpointEvery: 1h30m\nkeep: 4\n"))
+
+    // A run from before they were written down has as many as there are.
+    try FileManager.default.removeItem(atPath: folder + "/run")
+    try Workspace.copy(old, to: folder + "/run")
+    let lines = try text().split(separator: "\n")
+    try Workspace.write(Array((lines.dropLast(2).joined(separator: "\n") + "\n").utf8), to: configuration)
+    _ = try signet("train", "--resume", "--output", "run", "--json", in: folder).json()
+    #expect(try Self.kept(in: folder) == [336, 348, 360].map { "step-\($0).safetensors" })
   }
 
   @Test func wrongOptionsAreRefused() throws {

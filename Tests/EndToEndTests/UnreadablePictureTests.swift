@@ -34,8 +34,18 @@ struct UnreadablePictureTests {
     try Workspace.write(Array(good.dropLast(good.count / 2)), to: folder + "/" + bad)
     try Workspace.write(Array("no picture".utf8), to: folder + "/" + held)
     try expectFailure(
-      PhotographTests.arguments("failed"), in: folder, says: [bad, "truncated", "save the image again"],
+      PhotographTests.arguments("failed"), in: folder,
+      says: [
+        bad, "truncated", "save the image again", "leave the file as it is",
+        "signet train --resume --skip-unreadable --output failed",
+      ],
       changes: true)
+    // Whoever saves the image again has other data, and is told what to do about it.
+    try Workspace.write(good, to: folder + "/" + bad)
+    try expectFailure(
+      ["train", "--resume", "--output", "failed"], in: folder,
+      says: ["is not the data", "put the files back as they were", "--skip-unreadable"], changes: true)
+    try Workspace.write(Array(good.dropLast(good.count / 2)), to: folder + "/" + bad)
     let skipping = try SignetProcess.run(PhotographTests.arguments("run") + ["--skip-unreadable"], in: folder)
     #expect(try skipping.json()["skipped_images"] as? Int == 1)
     #expect(skipping.errors == "1 image can't be read: listed in run/skipped.txt\n")

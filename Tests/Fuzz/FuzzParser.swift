@@ -48,13 +48,25 @@ enum FuzzParser: String, CaseIterable {
     do {
       try parse(bytes, in: place)
       return .read
-    } catch is DataError {
-      return .refused
-    } catch is ModelFormatError {
-      return .refused
+    } catch let error as DataError {
+      // The system is in order: what it refuses, the input has asked for.
+      if error.code == .systemFailure { throw FuzzPlace.Failure(description: "\(error)") }
+      return try refusal(error)
+    } catch let error as ModelFormatError {
+      return try refusal(error)
     } catch is FuzzPlace.Refusal {
       return .refused
     }
+  }
+
+  /// An input that exhausts the memory is not refused, whatever the error's kind.
+  private func refusal(_ error: any Error) throws -> Outcome {
+    let text = "\(error)".lowercased()
+    let exhausted = ["no memory", "out of memory", "insufficient memory", "cannot allocate memory"]
+    guard !exhausted.contains(where: text.contains) else {
+      throw FuzzPlace.Failure(description: "\(error)")
+    }
+    return .refused
   }
 
   private func parse(_ bytes: [UInt8], in place: FuzzPlace) throws {
@@ -66,14 +78,14 @@ enum FuzzParser: String, CaseIterable {
       }
     case .compactModel:
       let model = try CompactModel(bytes: bytes, path: "input")
-      _ = ModelReport(model)
+      try place.predict(with: model)
     case .checkpoint:
       _ = try Checkpoint(bytes: bytes, path: "input").trainer.compactModel()
     case .idx:
       _ = try IDX.read(path: place.write(bytes, as: "input"))
     case .cifar:
       _ = try place.write(bytes, as: "cifar/test_batch.bin")
-      _ = try DataSpec(parsing: "cifar10:\(place.folder)/cifar").load(split: .test)
+      _ = try DataSpec(parsing: "cifar10:\(place.folder)/cifar").open(split: .test)
     case .jpeg, .png:
       try place.readImage(bytes)
     case .imageIndex:

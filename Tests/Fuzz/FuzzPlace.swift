@@ -69,6 +69,36 @@ final class FuzzPlace {
     if let refusal { throw refusal }
   }
 
+  /// The most multiply-adds of a model that is run, and bytes of what it computes in: thousands of such runs take seconds.
+  private static let mostWork = 2_000_000
+  private static let mostArenaBytes = 1 << 26
+
+  /// Gives a model that was accepted, and asks for little work, to the engine, and lets it name what is in an image.
+  ///
+  /// Logits that are no finite numbers are an answer: weights may be any.
+  func predict(with model: CompactModel) throws {
+    let report = ModelReport(model)
+    let work = [report.binaryMACs, report.floatMACs, report.byteMACs].reduce(0) { sum, work in
+      let (all, overflow) = sum.addingReportingOverflow(work)
+      return overflow ? .max : all
+    }
+    let shape = model.inputShape
+    let values = report.rows.reduce(shape.count) { max($0, $1.output.count) }
+    guard work <= Self.mostWork, values <= Self.mostWork, report.float32Bytes <= Self.mostArenaBytes else {
+      return
+    }
+    let engine = try Engine(model)
+    guard engine.arenaBytes <= Self.mostArenaBytes else { return }
+    var random = SplitMix64(seed: UInt64(shape.count))
+    let pixels = (0..<shape.count).map { _ in UInt8(random.index(below: 256)) }
+    do {
+      let named = try engine.predict(pixels: pixels, top: 1)
+      guard named.count == 1, named[0].count == 1 else {
+        throw Failure(description: "the engine named \(named.count) images for one")
+      }
+    } catch let error as EngineError where error.code == .notFinite {}
+  }
+
   /// Lets the command tell what a network file holds.
   func inspect(_ path: String) throws {
     let process = Process()

@@ -18,6 +18,9 @@ extension FuzzParser {
       bytes.firstLayer = .int8
       bytes.binarizations = 2
       return try [Method.tang, bytes, .xnor].map { try Self.trainer($0).compactModel() }
+        + (Method.all + [bytes]).map {
+          try Self.trainer($0, Self.everyLayer, side: 12).compactModel()
+        }
     case .idx:
       let images: [UInt8] = [0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 6] + Self.noise(120)
       return [images, [0, 0, 8, 1, 0, 0, 0, 9] + Self.noise(9), try Self.gzip(images)]
@@ -39,10 +42,22 @@ extension FuzzParser {
     return (0..<count).map { _ in UInt8(random.index(below: 256)) }
   }
 
-  private static func trainer(_ method: Method) throws -> Trainer {
-    let network = NetworkDescription(
-      name: "n", layers: [.convolution("a", 4, kernel: 3), .convolution("b", 4, kernel: 1), .dense("c", nil)])
-    let preprocessing = Preprocessing(height: 5, width: 4, channels: 1, mean: [0.5], deviation: [0.25])
+  private static let fewLayers = [
+    LayerDescription.convolution("a", 4, kernel: 3), .convolution("b", 4, kernel: 1), .dense("c", nil),
+  ]
+  /// Strides, padding, groups, and pools of both kinds.
+  private static let everyLayer = [
+    LayerDescription.convolution("a", 8, kernel: 3, stride: 2, padding: 1),
+    .convolution("b", 8, kernel: 3, padding: 1, groups: 2), .maxPool(3, stride: 2),
+    .convolution("c", nil, kernel: 1), .averagePool,
+  ]
+
+  private static func trainer(
+    _ method: Method, _ layers: [LayerDescription] = fewLayers, side: Int = 5
+  ) throws -> Trainer {
+    let network = NetworkDescription(name: "n", layers: layers)
+    let preprocessing = Preprocessing(
+      height: side, width: side - 1, channels: 1, mean: [0.5], deviation: [0.25])
     return try Trainer(
       RunConfiguration(
         data: "made-up", network: network, method: method,
@@ -72,14 +87,31 @@ extension FuzzParser {
     return Array(output[..<(room - Int(stream.avail_out))])
   }
 
+  /// The files get one time, as the index does: another day's inputs are the same.
   private static func index(in place: FuzzPlace) throws -> [UInt8] {
     let folder = place.folder + "/data/train"
+    let manager = FileManager.default
+    let time: [FileAttributeKey: Any] = [.modificationDate: Date(timeIntervalSince1970: 1_700_000_000)]
     for name in ["a", "b", "c"] {
-      try FileManager.default.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
-      for number in 0..<4 { _ = try place.write([1, 2], as: "data/train/\(name)/\(number).jpg") }
+      try manager.createDirectory(atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+      for number in 0..<4 {
+        let path = try place.write([1, 2], as: "data/train/\(name)/\(number).jpg")
+        try manager.setAttributes(time, ofItemAtPath: path)
+      }
+      try manager.setAttributes(time, ofItemAtPath: "\(folder)/\(name)")
     }
-    return try ImageIndexFile(root: place.folder + "/data", part: "train", cache: nil)
+    try manager.setAttributes(time, ofItemAtPath: folder)
+    var bytes = try ImageIndexFile(root: place.folder + "/data", part: "train", cache: nil)
       .index(classes: ["a", "b", "c"]).storage
+    // When it was made is at byte 16, and covered by the checksum at 12.
+    withUnsafeBytes(of: Int64(1_700_000_010_000_000_000).littleEndian) {
+      bytes.replaceSubrange(16..<24, with: $0)
+    }
+    let sum = bytes[16...].withUnsafeBufferPointer { crc32(0, $0.baseAddress, uInt($0.count)) }
+    withUnsafeBytes(of: UInt32(truncatingIfNeeded: sum).littleEndian) {
+      bytes.replaceSubrange(12..<16, with: $0)
+    }
+    return bytes
   }
 
   /// Aliases of aliases, as values and within keys, of which those that a text stands for are far more than it has bytes.

@@ -10,6 +10,8 @@ import Testing
   let grey = PixelImage(height: 4, width: 6, channels: 1, pixels: randomBytes(24, seed: 31))
   let color = PixelImage(height: 5, width: 3, channels: 3, pixels: randomBytes(45, seed: 32))
 
+  private let usual = ImageLayout(height: 7, width: 9, channels: 3)
+
   init() throws {
     folder = try TemporaryFolder()
     for split in ["train", "test"] {
@@ -52,28 +54,26 @@ import Testing
   }
 
   @Test func imagesOfSeveralSizesGetTheOneThatIsGiven() throws {
-    let layout = ImageLayout(height: 7, width: 9, channels: 3)
-    let images = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
-    #expect(images.layout == layout)
+    let images = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, usual: usual)
+    #expect(images.layout == usual)
     for (index, image) in [grey, color, grey].enumerated() {
-      #expect(images.image(at: index) == (try image.fitted(to: layout)))
+      #expect(images.image(at: index) == (try image.fitted(to: usual)))
     }
     // A layout that is asked for is kept to.
     let other = ImageLayout(height: 2, width: 3, channels: 1)
-    let asked = try DataSpec(parsing: "folder:\(folder.path)")
-      .load(split: .training, layout: other, mixedSize: (7, 9))
+    let asked = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, layout: other)
     #expect(asked.layout == other)
   }
 
   @Test func imagesOfOneSizeKeepIt() throws {
     let colorful = PixelImage(height: 4, width: 6, channels: 3, pixels: randomBytes(72, seed: 33))
     try folder.write(png(colorful), to: "train/cat/a.PNG")
-    let images = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
+    let images = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, usual: usual)
     #expect(images.layout == ImageLayout(height: 4, width: 6, channels: 3))
     #expect(images.image(at: 1) == colorful)
     #expect(images.image(at: 2) == grey.converted(toChannels: 3))
     try folder.write(png(grey), to: "train/cat/a.PNG")
-    let allGrey = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
+    let allGrey = try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, usual: usual)
     #expect(allGrey.layout == ImageLayout(height: 4, width: 6, channels: 1))
   }
 
@@ -81,7 +81,7 @@ import Testing
   @Test func damagedImageAmongSeveralSizesIsNamed() throws {
     try folder.write(Array(png(color).dropLast(20)), to: "train/cat/z.png")
     let error = try expectError(.truncated) {
-      try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, mixedSize: (7, 9))
+      try DataSpec(parsing: "folder:\(folder.path)").load(split: .training, usual: usual)
     }
     #expect(error.path?.hasSuffix("train/cat/z.png") == true)
   }

@@ -88,6 +88,40 @@ import Testing
     _ = try images.image(at: 3)
   }
 
+  /// An index that stays would be used again, and its images refused for good.
+  @Test func anIndexThatCanNotBeRemovedIsNamed() throws {
+    let images = try photographs.spec().open(split: .training)
+    let kept = file().paths[0]
+    try photographs.folder.write([0xff, 0xd8, 0xff], to: "train/n001/n001_2.JPEG")
+    // A folder in its place: nobody can remove that like a file, not even root.
+    try FileManager.default.removeItem(atPath: kept)
+    try FileManager.default.createDirectory(atPath: kept, withIntermediateDirectories: false)
+    let error = try expectError(.changed) { try images.image(at: 2) }
+    #expect(error.message.contains("delete \(kept)") && error.message.contains("start the command again"))
+  }
+
+  /// Oracle: the memory that the process has taken at most.
+  @Test(arguments: [false, true]) func foreignFilesAreNotReadWhole(hasHeader: Bool) throws {
+    let good = try index()
+    let path = file().paths[0]
+    // Longer than its header says; or nothing but zeros. It takes no room on the disk.
+    try Data(hasHeader ? good.storage : []).write(to: URL(filePath: path))
+    try #require(truncate(path, 3 << 30) == 0)
+    func most() -> Int {
+      var usage = rusage()
+      #if canImport(Darwin)
+      getrusage(RUSAGE_SELF, &usage)
+      return Int(usage.ru_maxrss)
+      #else
+      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      return Int(usage.ru_maxrss) << 10
+      #endif
+    }
+    let before = most()
+    #expect(try index().storage.count == good.storage.count)
+    #expect(most() - before < 1 << 30)
+  }
+
   /// One bad file is told when it is read, like others that can't be.
   @Test func aLinkToNothingIsAnImageThatCanNotBeRead() throws {
     let link = photographs.path + "/train/n001/n001_7.JPEG"

@@ -83,6 +83,16 @@ import Testing
     }
   }
 
+  /// Oracle: ten images of 100×100×3, which take 300,000 bytes.
+  @Test func memoryIsSharedAmongProcesses() throws {
+    let layout = ImageLayout(height: 100, width: 100, channels: 3)
+    try layout.checkMemory(images: 10, path: nil, memory: 300_000)
+    let error = try expectError(.tooLarge) {
+      try layout.checkMemory(images: 10, path: nil, memory: 299_999)
+    }
+    #expect(error.message.contains("for each process") && error.message.contains("start fewer"))
+  }
+
   @Test func hugeResultsAreRefused() throws {
     let images = try sample(count: 20_000, channels: 1)
     try expectError(.tooLarge) {

@@ -44,6 +44,38 @@ import Testing
         })
   }
 
+  /// Oracle: the texts of libpng 1.6's `pngread.c`, `pngrutil.c` and `pngerror.c`.
+  @Test func aLackOfMemoryIsNoDamage() {
+    for text in [
+      "png_image_read: out of memory", "Out of memory", "insufficient memory to read chunk",
+      "IDAT: insufficient memory",
+    ] {
+      let error = PNGDecoder.failure(text, "a.png")
+      #expect(error.code == .systemFailure && !error.isOfFile && error.message.contains(text))
+    }
+    for text in ["IDAT: CRC error", "Not a PNG file", "Read Error", "Invalid IHDR data"] {
+      #expect(PNGDecoder.failure(text, "a.png").code == .damaged)
+    }
+  }
+
+  /// A header that announces no pixels is damage, wherever the size is read.
+  @Test(arguments: [16, 20]) func noPixelsAreDamage(side: Int) throws {
+    var bytes = try SamplePNG.encode(width: 3, height: 2, colorType: 0, rows: [[0, 7, 255], [1, 2, 3]])
+    bytes.replaceSubrange(side..<side + 4, with: [0, 0, 0, 0])
+    #expect(try expectError(.damaged) { try decode(bytes) }.isOfFile)
+    let folder = try TemporaryFolder()
+    for part in ["train", "test"] {
+      try folder.write(bytes, to: "\(part)/a/0.png")
+      for number in 1..<4 {
+        let image = try SamplePNG.encode(width: 3, height: 2, colorType: 0, rows: [[0, 7, 255], [1, 2, 3]])
+        try folder.write(image, to: "\(part)/a/\(number).png")
+      }
+    }
+    let skipped = SkippedImages()
+    let images = try DataSpec(parsing: "folder:" + folder.path).open(split: .training, skipped: skipped)
+    #expect(images.count == 3 && skipped.text.hasPrefix(folder.path + "/train/a/0.png\t"))
+  }
+
   @Test func palettesAreLookedUp() throws {
     let palette: (String, [UInt8]) = ("PLTE", [10, 20, 30, 40, 50, 60, 70, 80, 90])
     let row: [UInt8] = [0, 1, 2]

@@ -68,10 +68,13 @@ import Testing
     #expect(line.hasPrefix(photographs.path + #"/train/n001/a\x09b\\x09\x0ac\x7f.JPEG"# + "\t"))
     let again = SkippedImages(continuing: skipped.text)
     #expect(again.text == skipped.text)
+    again.add(listed: skipped.text + "b.png\tis empty\n")
+    #expect(again.count == 2 && again.text.contains(skipped.text))
+    #expect(again.text.contains("b.png\tis empty\n"))
     // Found once more, it is the same file.
     let more = try self.images(.training, skipped: again)
     let place = try #require((0..<more.count).first { more.path(at: $0) == path })
     _ = try? more.image(at: place)
-    #expect(again.count == 1)
+    #expect(again.count == 2)
   }
 }

@@ -37,6 +37,16 @@ final class TemporaryFolder {
   }
 }
 
+extension DataSpec {
+  /// What opening gives, in memory: in a layout, or as it is for a network that takes any size, where `usual` is for pictures of several.
+  func load(
+    split: Split, root: String? = nil, layout: ImageLayout? = nil, usual: ImageLayout? = nil
+  ) throws -> LabelledImages {
+    let fit = layout.map { ImageFit.layout($0) } ?? .network(required: nil, usual: usual)
+    return try #require(try open(split: split, root: root, fit: fit) as? LabelledImages)
+  }
+}
+
 /// Runs `body`, which must throw a `DataError` with this code, and returns the error for more questions.
 @discardableResult
 func expectError<R>(

@@ -65,6 +65,7 @@ struct Stripes {
             labels: Array(training.labels[range]))
         }
       },
+      hasValidation: true,
       validate: { model in
         let logits = try Engine(model, crew: context.crew, batch: 64).logits(test.inputs)
         var evaluation = Evaluation()

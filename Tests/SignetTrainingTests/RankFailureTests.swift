@@ -2,6 +2,7 @@
 
 import Signet
 import SignetTraining
+import Synchronization
 import Testing
 
 /// Shards and ranks that fail, that want something, or that are not like the others.
@@ -95,7 +96,13 @@ import Testing
     var wish: (step: Int, what: AfterStep)?
     /// A step after which one of Adam's means changes.
     var changed = 0
+    /// A step after which its data fail.
+    var lost: Int?
+    /// Whether it evaluates, and whether it is told to stop meanwhile.
+    var validates: (epochs: Int, stops: Bool)?
   }
+
+  private struct DataFailure: Error {}
 
   private struct Outcome: Equatable, Sendable {
     var steps: Int
@@ -103,8 +110,15 @@ import Testing
     var saves: [Int] = []
   }
 
+  /// The steps that ranks saved at, also those of ranks that failed.
+  private final class Saves: Sendable {
+    let steps = Mutex<[Int: [Int]]>([:])
+  }
+
   /// Four epochs of six steps, each rank with all images of its shard.
-  private static func run(_ parts: Part...) -> [Result<Outcome, any Error>] {
+  private static func run(
+    _ parts: Part..., saved: Saves = Saves()
+  ) -> [Result<Outcome, any Error>] {
     ThreadRanks.run(parts.count) { rank in
       let part = parts[rank.rank]
       let group = try ShardGroup(
@@ -116,12 +130,13 @@ import Testing
         DeterminismTests.configuration(.tang, seed: part.seed), stepsPerEpoch: 6)
       var (network, means) = (trainer.network, [AlignedBuffer<Float>]())
       network.forEachParameter { means.append($1.second) }
-      var saves: [Int] = []
+      var (saves, epochs) = ([Int](), 0)
       var training = TrainingRun(
         trainer: trainer,
-        batches: { _, first in
+        batches: { epoch, first in
           var next = first
           return {
+            if epoch * 6 + next == part.lost { throw DataFailure() }
             next += 1
             return next > 6
               ? nil
@@ -129,7 +144,18 @@ import Testing
                 inputs: UnsafeBufferPointer(inputs.elements), labels: [0, 1, 2, 3],
                 wholeCount: 4 * parts.count)
           }
-        }, validate: { _ in nil }, save: { checkpoint, _ in saves.append(checkpoint.trainer.step) },
+        }, hasValidation: part.validates != nil,
+        validate: { _ in
+          epochs += 1
+          guard let validates = part.validates, validates.stops, epochs == validates.epochs else {
+            return nil
+          }
+          throw TrainingRun.StoppedInValidation()
+        },
+        save: { checkpoint, _ in
+          saves.append(checkpoint.trainer.step)
+          saved.steps.withLock { $0[rank.rank, default: []].append(checkpoint.trainer.step) }
+        },
         observe: { [means] event in
           if case .step(let result, _) = event, result.step == part.changed { means[0].pointer[0] += 1 }
         }, afterStep: { part.wish?.step == $0.step ? part.wish?.what ?? .goOn : .goOn })
@@ -149,6 +175,30 @@ import Testing
       let outcomes = Self.run(Part(wish: wishes[0]), Part(wish: wishes[1]))
       for outcome in outcomes { #expect(try outcome.get() == Outcome(steps: steps, saves: saves)) }
     }
+  }
+
+  /// Oracle: the step before which the data of a rank fail; that rank's error is its own.
+  @Test(arguments: [(2, 0), (8, 1), (8, 2), (11, 1), (12, 1)])
+  func rankZeroKeepsTheStepsBeforeDataThatFail(step: Int, failing: Int) throws {
+    var parts = [Part(), Part(), Part()]
+    parts[failing].lost = step
+    let saved = Saves()
+    let outcomes = Self.run(parts[0], parts[1], parts[2], saved: saved)
+    for (rank, outcome) in outcomes.enumerated() {
+      let error = #expect(throws: (any Error).self) { try outcome.get() }
+      if rank == failing {
+        #expect(error is DataFailure)
+      } else {
+        #expect((error as? TrainingError)?.code == .elsewhere, "\(String(describing: error))")
+      }
+    }
+    #expect(saved.steps.withLock { $0[0]?.last } == step)
+  }
+
+  /// Rank 0 alone evaluates, and is told to stop: none goes on.
+  @Test func aStopInValidationIsEveryRanks() throws {
+    let outcomes = Self.run(Part(validates: (2, true)), Part(validates: (2, false)))
+    for outcome in outcomes { #expect(try outcome.get() == Outcome(steps: 12, saves: [0, 6, 6, 12])) }
   }
 
   /// Oracle: what the second of three ranks has that the others have not.

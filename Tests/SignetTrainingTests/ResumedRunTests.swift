@@ -29,7 +29,8 @@ import Testing
 
   private static func run(
     from start: Trainer, dataFailsAfter failing: Int? = nil,
-    afterStep: (Int) throws -> AfterStep = { _ in .goOn }
+    afterStep: (Int) throws -> AfterStep = { _ in .goOn },
+    validate: ((CompactModel) throws -> Evaluation?)? = nil
   ) throws -> Record {
     var record = Record()
     let size = 8 * DeterminismTests.input.count
@@ -46,7 +47,7 @@ import Testing
             next += 1
             return TrainingBatch(inputs: UnsafeBufferPointer(inputs[next - 1].elements), labels: labels)
           }
-        }, validate: { _ in nil },
+        }, hasValidation: validate != nil, validate: validate ?? { _ in nil },
         save: { checkpoint, _ in record.saved.append(try checkpoint.encoded()) },
         observe: { event in
           switch event {
@@ -107,6 +108,49 @@ import Testing
       }
     }
     #expect(figures(first.events + rest.events) == figures(whole.events))
+  }
+
+  /// While an epoch is evaluated: by an error, as of the data, or a signal; or told to stop after its last step.
+  @Test(arguments: [ScheduleKind.plateau, .cosine], [1, 2, 4])
+  func fromBeforeAnEpochsFigures(schedule: ScheduleKind, epoch: Int) throws {
+    func evaluation(_ model: CompactModel) -> Evaluation {
+      var evaluation = Evaluation()
+      let logits = [Float(model.fileBytes), 1]
+      logits.withUnsafeBufferPointer { evaluation.add(logits: $0, labels: [0]) }
+      return evaluation
+    }
+    let whole = try Self.run(from: Self.begin(schedule), validate: { evaluation($0) })
+    #expect(whole.saved.count == 9, "one before the first epoch, one before and after each one's figures")
+    func run(until end: any Error) throws -> Record {
+      var begun = 0
+      return try Self.run(
+        from: Self.begin(schedule),
+        validate: {
+          begun += 1
+          guard begun == epoch else { return evaluation($0) }
+          throw end
+        })
+    }
+    let atLastStep = try Self.run(
+      from: Self.begin(schedule), afterStep: { $0 == epoch * 3 ? .stop : .goOn },
+      validate: { evaluation($0) })
+    for first in try [run(until: Failure()), run(until: TrainingRun.StoppedInValidation()), atLastStep] {
+      let last = try Checkpoint(bytes: #require(first.saved.last), path: "last").trainer
+      #expect(last.step == epoch * 3 && last.epoch == epoch - 1 && last.progress.steps == 3)
+      let rest = try Self.run(from: last, validate: { evaluation($0) })
+      #expect(first.saved + rest.saved == whole.saved)
+      #expect(first.steps + rest.steps == Array(1...12))
+      func figures(_ events: [EpochResult]) -> [[Double]] {
+        events.map {
+          [
+            Double($0.epoch), Double($0.step), $0.loss, $0.trainingTop1, $0.signChange,
+            Double($0.learningRate),
+            $0.validation?.top1 ?? -1,
+          ]
+        }
+      }
+      #expect(figures(first.events + rest.events) == figures(whole.events))
+    }
   }
 
   @Test func savingWithinEpochsChangesNothingElse() throws {

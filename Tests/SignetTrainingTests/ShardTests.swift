@@ -210,4 +210,24 @@ import Testing
       }
     }
   }
+
+  /// Oracle: the steps that were done when the shards became others.
+  @Test func earlierShardsAreRemembered() throws {
+    var new = try Trainer(DeterminismTests.configuration(.tang), stepsPerEpoch: 9)
+    try new.cut(into: 2)
+    #expect(new.configuration.earlierShards == nil, "no step had one shard")
+    func goingOn(_ configuration: RunConfiguration, after step: Int) throws -> Trainer {
+      let trainer = Trainer(
+        configuration, network: new.network, schedule: new.schedule, epoch: 0, progress: EpochProgress(),
+        step: step)
+      return try Checkpoint(bytes: Checkpoint(trainer).encoded(), path: "run").trainer
+    }
+    var trainer = try goingOn(new.configuration, after: 5)
+    for shards in [3, 4] { try trainer.cut(into: shards) }
+    trainer = try goingOn(trainer.configuration, after: 7)
+    try trainer.cut(into: 5)
+    let earlier = try #require(trainer.configuration.earlierShards)
+    #expect(earlier.map(\.shards) == [2, 4] && earlier.map(\.untilStep) == [5, 7], "3 had no step")
+    #expect(trainer.configuration.shards == 5)
+  }
 }

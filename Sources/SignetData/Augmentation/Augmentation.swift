@@ -38,9 +38,6 @@ package struct Augmentation: Hashable, Sendable {
     if case .shifted(let padding) = crop { padding } else { 0 }
   }
 
-  /// Whether it leaves every image as it is.
-  package var isIdentity: Bool { crop == .none && !flip }
-
   /// What happens to one image.
   package struct Choice: Hashable, Sendable {
     /// Where it is cut out.

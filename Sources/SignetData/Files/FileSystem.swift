@@ -92,7 +92,9 @@ package enum FileSystem {
   }
 
   /// Removes a file that may be there.
-  static func remove(_ path: String) { unlink(path) }
+  ///
+  /// - Returns: whether it is gone.
+  static func remove(_ path: String) -> Bool { unlink(path) == 0 || errno == ENOENT }
 
   /// Now, in nanoseconds since 1970.
   static var now: Int64 {

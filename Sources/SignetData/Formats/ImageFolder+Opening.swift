@@ -66,14 +66,4 @@ extension ImageFolder {
       return isTooLarge(own) ? try streamed(own) : try loaded(nil, mixedSize: usual)
     }
   }
-
-  /// The images of a split in memory, whatever they take.
-  func load(
-    _ split: Split, layout: ImageLayout?, mixedSize: (height: Int, width: Int)?
-  ) throws(DataError) -> LabelledImages {
-    let classNames = try classes(of: split)
-    let files = try FolderFiles(folder: folder(of: split), classes: classNames, index: nil)
-    return try FolderDecoding(files: files, skipped: nil)
-      .load(name: "folder:\(path)", classNames: classNames, layout: layout, mixedSize: mixedSize)
-  }
 }

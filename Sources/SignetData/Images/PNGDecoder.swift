@@ -3,7 +3,7 @@
 import CPNG
 
 /// PNG through libpng's simplified interface.
-enum PNGDecoder {
+package enum PNGDecoder {
   /// How a PNG file starts.
   static let magic: [UInt8] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 
@@ -25,6 +25,7 @@ enum PNGDecoder {
       let isColor = flags & UInt32(PNG_FORMAT_FLAG_COLOR) != 0
       // The sides are 32 bits, so they fit in an Int before they are checked.
       let layout = ImageLayout(height: Int(image.height), width: Int(image.width), channels: isColor ? 3 : 1)
+      guard layout.height > 0, layout.width > 0 else { throw failure("a side of 0 pixels", path) }
       try layout.validate(path: path)
       try ImageLimits.checkPNG(
         height: layout.height, width: layout.width, bitsPerPixel: Self.bitsPerPixel(bytes),
@@ -45,11 +46,12 @@ enum PNGDecoder {
     }
   }
 
-  /// The sides that the header announces, if the bytes begin like a PNG file.
+  /// The sides that the header announces, if the bytes begin like a PNG file that can be one.
   static func size(_ bytes: [UInt8]) -> (height: Int, width: Int)? {
     guard bytes.count >= 24, bytes.starts(with: magic) else { return nil }
     func side(_ offset: Int) -> Int { bytes[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) } }
-    return (side(20), side(16))
+    let (height, width) = (side(20), side(16))
+    return height > 0 && width > 0 ? (height, width) : nil
   }
 
   /// Bits of a stored pixel, from the header that comes first; the least possible if that is not one.
@@ -92,6 +94,15 @@ enum PNGDecoder {
   private static func failure(_ image: png_image, _ path: String) -> DataError {
     let reason = withUnsafeBytes(of: image.message) { message in
       String(decoding: message.prefix { $0 != 0 }, as: UTF8.self)
+    }
+    return failure(reason, path)
+  }
+
+  /// What a message of libpng means: its words alone tell a lack of memory, which is no fault of the file.
+  package static func failure(_ reason: String, _ path: String) -> DataError {
+    if reason.lowercased().contains("memory") {
+      return DataError(
+        .systemFailure, "there is no memory to decode the PNG image with (\(reason)); free some", path: path)
     }
     return DataError(
       .damaged,

@@ -59,19 +59,26 @@ extension ImageIndex {
       storage: bytes)
   }
 
-  /// Reads the content of an index file; `nil` if it is none, or damaged in any way: it is made again then.
-  package init?(_ bytes: [UInt8], folder: String) {
+  /// Where the parts of an index file are, and so its size, by its first bytes; `nil` if it is none.
+  static func layout(ofHeader bytes: [UInt8]) -> Layout? {
     guard bytes.count >= Layout.header, bytes.starts(with: Self.magic),
       bytes.number(at: 8, as: UInt32.self) == Self.version,
-      bytes.number(at: 12, as: UInt32.self) == Self.checksum(of: bytes),
       let images = Int(exactly: bytes.number(at: 24, as: UInt64.self)), images <= Self.maximumCount,
       let folders = Int(exactly: bytes.number(at: 32, as: UInt64.self)),
       (1...Self.maximumClasses + 1).contains(folders)
     else { return nil }
-    let layout = Layout(
+    return Layout(
       images: images, folders: folders, folderNameBytes: Int(bytes.number(at: 40, as: UInt32.self)),
       imageNameBytes: Int(bytes.number(at: 44, as: UInt32.self)))
-    guard layout.count == bytes.count, images > 0,
+  }
+
+  /// Reads the content of an index file; `nil` if it is none, or damaged in any way: it is made again then.
+  package init?(_ bytes: [UInt8], folder: String) {
+    guard let layout = Self.layout(ofHeader: bytes), layout.count == bytes.count, layout.images > 0,
+      bytes.number(at: 12, as: UInt32.self) == Self.checksum(of: bytes)
+    else { return nil }
+    let (images, folders) = (layout.images, layout.folders)
+    guard
       bytes.areEnds(at: layout.folderNameEnds, count: folders - 1, of: layout.folderNameBytes),
       bytes.areEnds(at: layout.nameEnds, count: images, of: layout.imageNameBytes),
       bytes.areBelow(folders - 1, at: layout.labels, count: images),

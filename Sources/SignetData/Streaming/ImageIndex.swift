@@ -70,15 +70,17 @@ package struct ImageIndex: Sendable {
 
   /// Refuses a file that has another size than the index says: it was written anew in its place, which no folder's time tells.
   ///
-  /// The index file is removed, so that the folder is looked through the next time.
+  /// The index file is removed, so that the folder is looked through the next time; if it can't be, the error names it.
   /// - Throws: ``DataError`` with code `.changed`.
   func check(_ stamp: FileSystem.Stamp, at index: Int) throws(DataError) {
     guard stamp.size != fileBytes(at: index) else { return }
-    if let file { FileSystem.remove(file) }
+    let remaining = file.flatMap { FileSystem.remove($0) ? nil : $0 }
     throw DataError(
       .changed,
       "has \(stamp.size) bytes, and had \(max(0, fileBytes(at: index))) when its folder was looked through; "
-        + "if it should be another file now, start the command again", path: path(at: index))
+        + "if it should be another file now, "
+        + (remaining.map { "delete \($0), which can't be removed from here, and " } ?? "")
+        + "start the command again", path: path(at: index))
   }
 
   /// How many files ``isCurrent()`` looks at.

@@ -42,13 +42,24 @@ package struct ImageIndexFile {
   /// An index that is kept, whole and current.
   func kept(classes: [String]) -> ImageIndex? {
     for path in paths {
-      guard let bytes = try? FileSystem.contents(of: path, limit: ImageIndex.maximumFileBytes),
+      guard let bytes = Self.content(of: path),
         var index = ImageIndex(bytes, folder: folder), index.classes == classes, index.isCurrent()
       else { continue }
       index.file = path
       return index
     }
     return nil
+  }
+
+  /// The bytes of a file that has the size that an index with its header has: others are not read, whatever their size.
+  private static func content(of path: String) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    guard
+      let stamp = try? FileSystem.load(
+        path, limit: ImageIndex.maximumFileBytes, first: ImageIndex.Layout.header, into: &bytes),
+      let layout = ImageIndex.layout(ofHeader: bytes), layout.count == stamp.size
+    else { return nil }
+    return try? FileSystem.contents(of: path, limit: layout.count)
   }
 
   /// Writes an index to the first place that takes it, which is returned.

@@ -10,16 +10,16 @@ import Foundation
 
 /// What ranks must agree on between two steps.
 extension ShardGroup {
-  /// What all ranks do after a step: what the most urgent one wants.
+  /// What all ranks do after a step: what the most urgent one wants; and whether the next batch failed on any of them.
   ///
   /// Any of them may stop the run. When to save is rank 0's wish alone, which writes: clocks of ranks differ, and each would ask anew for what
   /// another has just had.
-  func agreed(_ own: AfterStep) throws -> AfterStep {
-    guard collective.ranks > 1 else { return own }
+  func agreed(_ own: AfterStep, hasFailed: Bool = false) throws -> (after: AfterStep, hasFailed: Bool) {
+    guard collective.ranks > 1 else { return (own, hasFailed) }
     let all: [AfterStep] = [.goOn, .save, .stop]
     let wish = own == .save && collective.rank > 0 ? .goOn : own
-    let wishes = try exchange([Double(all.firstIndex(of: wish) ?? 0)])
-    return all[Int(wishes.reduce(0) { max($0, $1[0]) })]
+    let wishes = try exchange([Double(all.firstIndex(of: wish) ?? 0), hasFailed ? 1 : 0])
+    return (all[Int(wishes.reduce(0) { max($0, $1[0]) })], wishes.contains { $0[1] > 0 })
   }
 
   /// Compares what makes up a run and its bits with rank 0's.

@@ -59,16 +59,18 @@ package struct MetricsLine: Codable, Hashable, Sendable {
   }
 
   /// The lines of a file up to a step, with their bytes; a line that is not whole ends them.
+  ///
+  /// After an epoch's last step its own line may be missing: `epochs` are those that have it.
   package static func lines(
-    in file: [UInt8], through step: Int = .max
+    in file: [UInt8], through step: Int = .max, epochs: Int = .max
   ) -> (lines: [MetricsLine], bytes: [UInt8]) {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     var (lines, bytes) = ([MetricsLine](), [UInt8]())
     for text in file.split(separator: UInt8(ascii: "\n")) {
-      guard let line = try? decoder.decode(MetricsLine.self, from: Data(text)), line.step <= step else {
-        break
-      }
+      guard let line = try? decoder.decode(MetricsLine.self, from: Data(text)), line.step <= step,
+        line.kind == .step || line.epoch <= epochs
+      else { break }
       lines.append(line)
       bytes += text + [UInt8(ascii: "\n")]
     }

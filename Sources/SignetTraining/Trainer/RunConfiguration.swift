@@ -2,6 +2,13 @@
 
 package import Signet
 
+/// Shards of a run's batches that it went on with others after.
+package struct EarlierShards: Codable, Hashable, Sendable {
+  package var shards: Int
+  /// The last step that had them.
+  package var untilStep: Int
+}
+
 /// All that is needed to repeat a training run.
 package struct RunConfiguration: Codable, Hashable, Sendable {
   /// The data set as it was asked for, for instance `fashion-mnist`.
@@ -24,6 +31,8 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   ///
   /// The bits of a run depend on it, but not on how many ranks share them out.
   package var shards: Int?
+  /// The shards that it had before, if it went on with others, in their order; such a run can't be repeated in one go.
+  package var earlierShards: [EarlierShards]?
   /// Whether BatchNorm and the β of binarizations are measured on the whole batch instead of each shard; nil is not.
   package var syncBatchNorm: Bool?
   /// Of training images that are read from their files: what tells them from others, without reading them.

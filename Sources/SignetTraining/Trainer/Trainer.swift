@@ -138,6 +138,12 @@ package struct Trainer: Sendable {
 
   /// Goes on with batches in so many shards.
   package mutating func cut(into shards: Int) throws {
+    if step > configuration.earlierShards?.last?.untilStep ?? 0 {
+      configuration.earlierShards =
+        (configuration.earlierShards ?? []) + [
+          EarlierShards(shards: configuration.shards ?? 1, untilStep: step)
+        ]
+    }
     configuration.shards = shards
     configuration = try configuration.validated()
   }

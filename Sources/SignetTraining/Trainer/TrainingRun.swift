@@ -34,12 +34,19 @@ package enum AfterStep: Sendable {
 
 /// The epochs of a run: train, compile, evaluate, save.
 package struct TrainingRun {
+  /// The run was to stop while it evaluated: the epoch has no figures yet.
+  package struct StoppedInValidation: Error {
+    package init() {}
+  }
+
   package var trainer: Trainer
   /// Gives the batches of an epoch from batch `first` on, one a call; nil at the end.
   package var batches: (_ epoch: Int, _ first: Int) throws -> () throws -> TrainingBatch?
-  /// Evaluates a compact model on held-out images; nil if there are none.
+  /// Whether there are held-out images, alike on all ranks: a checkpoint is saved before they are evaluated.
+  package var hasValidation: Bool
+  /// Evaluates a compact model on held-out images; nil if another rank does.
   ///
-  /// The epoch's steps were observed before.
+  /// It may throw ``StoppedInValidation``; the run ends then as after a step.
   package var validate: (CompactModel) throws -> Evaluation?
   /// Keeps a checkpoint and the compact model that belongs to it.
   package var save: (_ checkpoint: Checkpoint, _ model: [UInt8]) throws -> Void
@@ -50,6 +57,7 @@ package struct TrainingRun {
   package init(
     trainer: Trainer,
     batches: @escaping (_ epoch: Int, _ first: Int) throws -> () throws -> TrainingBatch?,
+    hasValidation: Bool,
     validate: @escaping (CompactModel) throws -> Evaluation?,
     save: @escaping (_ checkpoint: Checkpoint, _ model: [UInt8]) throws -> Void,
     observe: @escaping (TrainingEvent) throws -> Void,
@@ -57,6 +65,7 @@ package struct TrainingRun {
   ) {
     self.trainer = trainer
     self.batches = batches
+    self.hasValidation = hasValidation
     self.validate = validate
     self.save = save
     self.observe = observe
@@ -77,35 +86,64 @@ package struct TrainingRun {
 
   private mutating func runEpoch(on context: ComputeContext) throws -> AfterStep {
     let next = try batches(trainer.epoch, trainer.progress.steps)
-    var (rate, after): (Float, AfterStep) = (0, .goOn)
-    var batch = try next()
+    var after = AfterStep.goOn
+    var batch = try batch(from: next, agreeing: &after, in: context.group)
     while let current = batch {
       let result = try trainer.train(current, on: context)
-      rate = result.learningRate
       try observe(.step(result, epoch: trainer.epoch + 1))
       after = try afterStep(result)
-      if let group = context.group { after = try group.agreed(after) }
-      // Nothing is saved between an epoch's last step and its figures.
-      do {
-        batch = try next()
-      } catch {
-        // The data's failure comes after a step that is done: nothing of it is lost. What it says counts more than that of saving.
-        try? keep(trainer.compactModel())
-        throw error
-      }
+      batch = try self.batch(from: next, agreeing: &after, in: context.group)
       guard batch != nil else { break }
-      if after != .goOn { try keep(try trainer.compactModel()) }
+      if after != .goOn { try keep(trainer.compactModel()) }
       if after == .stop { return .stop }
     }
+    return try endEpoch(after, on: context)
+  }
+
+  /// The next batch; `after` becomes what all ranks do.
+  ///
+  /// Data that fail on one rank end the run on all of them, but not before the first one has kept the steps that are done.
+  private mutating func batch(
+    from next: () throws -> TrainingBatch?, agreeing after: inout AfterStep, in group: ShardGroup?
+  ) throws -> TrainingBatch? {
+    let batch = Result { try next() }
+    var hasFailed = if case .failure = batch { true } else { false }
+    if let group { (after, hasFailed) = try group.agreed(after, hasFailed: hasFailed) }
+    guard hasFailed else { return try batch.get() }
+    // What the data's error says counts more than that of saving.
+    if trainer.savedStep < trainer.step { try? keep(trainer.compactModel()) }
+    // A rank that throws ends the others' processes: it waits until the first one has kept everything.
+    _ = try? group?.agreed(.stop, hasFailed: true)
+    _ = try batch.get()
+    throw TrainingError.elsewhere
+  }
+
+  /// What follows the last step of an epoch, where a run may also go on.
+  private mutating func endEpoch(_ after: AfterStep, on context: ComputeContext) throws -> AfterStep {
     let progress = trainer.progress
     guard progress.images > 0 else {
       throw TrainingError(.badRun, "an epoch has no images; give more data or a smaller batch")
     }
-    let loss = progress.loss / Double(progress.images)
-    trainer.endEpoch(loss: loss)
     try context.group?.checkAgreement(of: trainer, on: context, atStart: false)
     let bytes = try trainer.compactModel()
-    let validation = try validate(CompactModel(bytes: bytes, path: "the model in training"))
+    var validation: Evaluation?
+    if hasValidation {
+      // It may take long, be stopped, and fail.
+      if trainer.savedStep < trainer.step { try keep(bytes) }
+      var wish = after
+      if after != .stop {
+        do {
+          validation = try validate(CompactModel(bytes: bytes, path: "the model in training"))
+        } catch is StoppedInValidation {
+          wish = .stop
+        }
+        if let group = context.group { wish = try group.agreed(wish).after }
+      }
+      if wish == .stop { return .stop }
+    }
+    let loss = progress.loss / Double(progress.images)
+    let rate = trainer.schedule.rate(at: trainer.step - 1)
+    trainer.endEpoch(loss: loss)
     try observe(
       .epoch(
         EpochResult(
