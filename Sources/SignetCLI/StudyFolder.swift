@@ -20,8 +20,6 @@ struct StudyFolder {
 
   func run(_ record: RunRecord) -> RunFolder { RunFolder(path + "/" + record.folder) }
 
-  var exists: Bool { FileManager.default.fileExists(atPath: path) }
-
   /// The study that is there; nil if the folder is new or empty.
   func state() throws -> StudyState? {
     RunFolder(path).removeLeftovers()
@@ -32,9 +30,8 @@ struct StudyFolder {
     return nil
   }
 
-  /// Makes the folder of a new study.
+  /// Makes the folder of a new study, unless another process has just done so.
   func make() throws {
-    guard !exists else { return }
     try RunFolder.makeFolder(path)
     try lockOut()
   }
