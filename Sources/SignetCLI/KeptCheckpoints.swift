@@ -26,9 +26,14 @@ struct KeptCheckpoints {
 
   /// Gives the newest checkpoint, which was read, its second name, if several are kept and a kill came before that.
   ///
-  /// There may be another one of its step: before an epoch's figures are measured, and after.
-  func mend(_ checkpoint: Checkpoint, from newest: String) throws {
-    if !steps.isEmpty { try name(checkpoint, at: newest) }
+  /// There may be another one of its step: before an epoch's figures are measured, and after. Where no name can be made, the run
+  /// goes on from the newest all the same.
+  func mend(_ checkpoint: Checkpoint, from newest: String) {
+    guard !steps.isEmpty else { return }
+    let file = file(checkpoint.trainer.step)
+    if !FileManager.default.contentsEqual(atPath: newest, andPath: file) {
+      try? name(checkpoint, at: newest)
+    }
   }
 
   private func name(_ checkpoint: Checkpoint, at newest: String) throws {

@@ -56,9 +56,11 @@ final class ProgressLine {
     case .epoch(let result):
       let seconds = epochStart.duration(to: clock.now).seconds
       if isTerminal { draw("") }
+      // A run that was stopped in an epoch's evaluation goes on with that alone.
+      let rate = imagesOfEpoch > 0 ? "  \(Int(Double(imagesOfEpoch) / seconds)) images/s\(data())" : ""
       let validation = result.validation.map { "  validation \(String.fixed($0.top1 * 100, 2)) %" } ?? ""
       print(
-        "\(prefix)epoch \(result.epoch)/\(epochs)  loss \(String.fixed(result.loss, 4))  top-1 \(String.fixed(result.trainingTop1 * 100, 2)) %\(validation)  rate \(result.learningRate)  signs \(String.fixed(result.signChange * 100, 3)) %  \(Int(Double(imagesOfEpoch) / seconds)) images/s\(data())  \(DurationText.long(seconds))\(suffix())"
+        "\(prefix)epoch \(result.epoch)/\(epochs)  loss \(String.fixed(result.loss, 4))  top-1 \(String.fixed(result.trainingTop1 * 100, 2)) %\(validation)  rate \(result.learningRate)  signs \(String.fixed(result.signChange * 100, 3)) %\(rate)  \(DurationText.long(seconds))\(suffix())"
       )
       fflush(nil)
       (images, correct, imagesOfEpoch) = (0, 0, 0)

@@ -96,7 +96,7 @@ struct RunFolder {
     do {
       guard FileManager.default.fileExists(atPath: checkpointPath) else { throw missingCheckpoint }
       let checkpoint = try Checkpoint(path: checkpointPath)
-      try kept.mend(checkpoint, from: checkpointPath)
+      kept.mend(checkpoint, from: checkpointPath)
       return checkpoint
     } catch {
       guard let (path, checkpoint) = kept.newest else { throw error }

@@ -34,6 +34,10 @@ struct StudyFolder {
   func make() throws {
     try RunFolder.makeFolder(path)
     try lockOut()
+    guard !FileManager.default.fileExists(atPath: statePath) else {
+      throw TrainingError(
+        .badRun, "\(path): another process has just begun a study there; give the command again to go on with it")
+    }
   }
 
   /// Keeps other processes from the folder, if it is there, until this one ends.

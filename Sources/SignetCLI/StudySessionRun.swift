@@ -113,7 +113,10 @@ final class StudySessionRun {
     let clock = ContinuousClock()
     var epochStart = clock.now
     runner.epochEnded(job.trainer.epoch, seconds: nil)
+    // Of an epoch that a session before began, this one sees a part.
+    var isWhole = job.trainer.progress.steps == 0
     let trainer = try job.run(
+      checkpoints: stored == nil ? CheckpointPlan() : runFolder.checkpoints,
       started: {
         print(
           "[\(number)/\(total)] \(record.label), seed \(record.seed): \(counted(configuration.epochs, "epoch")) of \(counted(job.stepsPerEpoch, "step"))\(job.trainer.epoch > 0 ? ", from epoch \(job.trainer.epoch + 1)" : "")"
@@ -123,8 +126,8 @@ final class StudySessionRun {
       observe: { [runner] event in
         if case .epoch(let result) = event {
           let now = clock.now
-          runner.epochEnded(result.epoch, seconds: epochStart.duration(to: now).seconds)
-          epochStart = now
+          runner.epochEnded(result.epoch, seconds: isWhole ? epochStart.duration(to: now).seconds : nil)
+          (epochStart, isWhole) = (now, true)
         }
         progress.show(event)
       },

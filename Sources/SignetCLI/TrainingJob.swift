@@ -61,7 +61,7 @@ struct TrainingJob {
     }
   }
 
-  /// Trains to the last epoch, or to the step after which `shouldStop` says so, and keeps everything in the folder.
+  /// Trains to the last epoch, or to the step after which, or the evaluation during which, `shouldStop` says so; keeps everything in the folder.
   ///
   /// An error that `observe` throws ends the run without a checkpoint.
   func run(
@@ -82,12 +82,14 @@ struct TrainingJob {
       trainer: trainer, batches: batches.epoch,
       hasValidation: held.count > 0,
       validate: { [held, crew] model in
-        guard log != nil, held.count > 0 else { return nil }
+        guard log != nil else { return nil }
         return try Engine(model, crew: crew, batch: 64).evaluate(held, batchSize: 64) {
           if try shouldStop() { throw TrainingRun.StoppedInValidation() }
         }.evaluation
       },
-      save: { [folder, configuration, skipped] checkpoint, model in
+      save: { [folder, configuration, group, skipped] checkpoint, model in
+        // All ranks save at the same steps, each with what it passed over.
+        if let group { try skipped?.gather(from: group.collective) }
         guard let log else { return }
         try log.flush()
         try folder.save(skipped: skipped)
@@ -96,8 +98,7 @@ struct TrainingJob {
         if isConfigurationDue { try folder.write(configuration, checkpoints: checkpoints) }
         isConfigurationDue = false
       },
-      observe: { [group, skipped] event in
-        if case .epoch = event, let group { try skipped?.gather(from: group.collective) }
+      observe: { event in
         try log?.write(event)
         try observe(event)
       },

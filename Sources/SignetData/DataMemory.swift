@@ -7,10 +7,12 @@ package enum DataMemory {
   private static let processes = Atomic(1)
 
   /// Shares the machine's memory out among processes that load the same images.
-  package static func share(among count: Int) { processes.store(max(1, count), ordering: .relaxed) }
+  package static func share(among count: Int) { processes.store(count, ordering: .relaxed) }
 
   /// This process's share of it.
-  package static var share: Int { FileSystem.physicalMemory / processes.load(ordering: .relaxed) }
+  package static var share: Int { share(of: FileSystem.physicalMemory, among: processes.load(ordering: .relaxed)) }
+
+  package static func share(of memory: Int, among processes: Int) -> Int { memory / max(1, processes) }
 }
 
 extension ImageLayout {

@@ -86,9 +86,9 @@ import Testing
   /// Oracle: ten images of 100×100×3, which take 300,000 bytes.
   @Test func memoryIsSharedAmongProcesses() throws {
     let layout = ImageLayout(height: 100, width: 100, channels: 3)
-    try layout.checkMemory(images: 10, path: nil, memory: 300_000)
+    try layout.checkMemory(images: 10, path: nil, memory: DataMemory.share(of: 900_000, among: 3))
     let error = try expectError(.tooLarge) {
-      try layout.checkMemory(images: 10, path: nil, memory: 299_999)
+      try layout.checkMemory(images: 10, path: nil, memory: DataMemory.share(of: 900_000, among: 4))
     }
     #expect(error.message.contains("for each process") && error.message.contains("start fewer"))
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import Signet
 import SignetTraining
 import Synchronization
@@ -154,12 +155,19 @@ import Testing
         },
         save: { checkpoint, _ in
           saves.append(checkpoint.trainer.step)
+          // Long enough for a rank that did not wait to throw first.
+          if rank.rank == 0, parts.contains(where: { $0.lost != nil }) { usleep(50_000) }
           saved.steps.withLock { $0[rank.rank, default: []].append(checkpoint.trainer.step) }
         },
         observe: { [means] event in
           if case .step(let result, _) = event, result.step == part.changed { means[0].pointer[0] += 1 }
         }, afterStep: { part.wish?.step == $0.step ? part.wish?.what ?? .goOn : .goOn })
-      try training.run(on: context)
+      do {
+        try training.run(on: context)
+      } catch let error as DataFailure {
+        #expect(saved.steps.withLock { $0[0]?.last } == part.lost, "rank 0 had not saved when rank \(rank.rank) threw")
+        throw error
+      }
       return Outcome(steps: training.trainer.step, saves: saves)
     }
   }

@@ -52,7 +52,7 @@ package struct ImageIndexFile {
   }
 
   /// The bytes of a file that has the size that an index with its header has: others are not read, whatever their size.
-  private static func content(of path: String) -> [UInt8]? {
+  package static func content(of path: String) -> [UInt8]? {
     var bytes: [UInt8] = []
     guard
       let stamp = try? FileSystem.load(

@@ -87,12 +87,12 @@ package struct TrainingRun {
   private mutating func runEpoch(on context: ComputeContext) throws -> AfterStep {
     let next = try batches(trainer.epoch, trainer.progress.steps)
     var after = AfterStep.goOn
-    var batch = try batch(from: next, agreeing: &after, in: context.group)
+    var batch = try nextBatch(from: next, agreeing: &after, in: context.group)
     while let current = batch {
       let result = try trainer.train(current, on: context)
       try observe(.step(result, epoch: trainer.epoch + 1))
       after = try afterStep(result)
-      batch = try self.batch(from: next, agreeing: &after, in: context.group)
+      batch = try nextBatch(from: next, agreeing: &after, in: context.group)
       guard batch != nil else { break }
       if after != .goOn { try keep(trainer.compactModel()) }
       if after == .stop { return .stop }
@@ -103,7 +103,7 @@ package struct TrainingRun {
   /// The next batch; `after` becomes what all ranks do.
   ///
   /// Data that fail on one rank end the run on all of them, but not before the first one has kept the steps that are done.
-  private mutating func batch(
+  private mutating func nextBatch(
     from next: () throws -> TrainingBatch?, agreeing after: inout AfterStep, in group: ShardGroup?
   ) throws -> TrainingBatch? {
     let batch = Result { try next() }
