@@ -36,7 +36,8 @@ struct StudyFolder {
     try lockOut()
     guard !FileManager.default.fileExists(atPath: statePath) else {
       throw TrainingError(
-        .badRun, "\(path): another process has just begun a study there; give the command again to go on with it")
+        .badRun,
+        "\(path): another process has just begun a study there; give the command again to go on with it")
     }
   }
 

@@ -10,7 +10,9 @@ package enum DataMemory {
   package static func share(among count: Int) { processes.store(count, ordering: .relaxed) }
 
   /// This process's share of it.
-  package static var share: Int { share(of: FileSystem.physicalMemory, among: processes.load(ordering: .relaxed)) }
+  package static var share: Int {
+    share(of: FileSystem.physicalMemory, among: processes.load(ordering: .relaxed))
+  }
 
   package static func share(of memory: Int, among processes: Int) -> Int { memory / max(1, processes) }
 }

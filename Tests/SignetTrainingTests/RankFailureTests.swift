@@ -165,7 +165,8 @@ import Testing
       do {
         try training.run(on: context)
       } catch let error as DataFailure {
-        #expect(saved.steps.withLock { $0[0]?.last } == part.lost, "rank 0 had not saved when rank \(rank.rank) threw")
+        let last = saved.steps.withLock { $0[0]?.last }
+        #expect(last == part.lost, "rank 0 had not saved when rank \(rank.rank) threw")
         throw error
       }
       return Outcome(steps: training.trainer.step, saves: saves)
