@@ -20,7 +20,7 @@ extension SkippedImages {
   /// Lists the files that were passed over on standard error, with their number last.
   func tell() {
     guard count > 0 else { return }
-    FileHandle.standardError.write(
-      Data("\(text)\(counted(count, "image")) can't be read and were left out\n".utf8))
+    let end = "can't be read and \(count == 1 ? "was" : "were") left out"
+    FileHandle.standardError.write(Data("\(text)\(counted(count, "image")) \(end)\n".utf8))
   }
 }

@@ -170,7 +170,9 @@ struct TrainCommand: ParsableCommand {
           if isContinued {
             let (step, epoch) = (job.trainer.step, job.trainer.epoch + 1)
             print(
-              "goes on after step \(step), in epoch \(min(epoch, configuration.epochs)) of \(configuration.epochs)"
+              job.trainer.isFinished
+                ? "finished before: \(counted(configuration.epochs, "epoch")) of \(counted(job.stepsPerEpoch, "step")) are done; a longer run is a new one"
+                : "goes on after step \(step), in epoch \(min(epoch, configuration.epochs)) of \(configuration.epochs)"
             )
           }
         },

@@ -92,7 +92,7 @@ struct BadNetworkTests {
     ),
     (
       "{type: dense, filters: 1048576}\n  - {type: dense, filters: 2048}",
-      ["weights", "this machine's memory"]
+      ["weights", "can be trained"]
     ),
   ]
 

@@ -63,7 +63,7 @@ import Testing
       says: ["“b”", "1×1048576 weights"]),
     Bad(
       layers: [.averagePool, .dense("a", 1 << 20), .dense("b", 1 << 11), .dense("c", nil)], layer: 2,
-      says: ["“b”", "weights", "this machine's memory"]),
+      says: ["“b”", "weights", "can be trained"]),
     Bad(layers: [named("a"), .dense("d", 12)], layer: 1, says: ["“d”", "12 logits for 10 classes"]),
     Bad(layers: [named("a"), named("a"), dense], layer: 1, says: ["layer 2 “a”", "taken"]),
     Bad(layers: [named("a b"), dense], layer: 0, says: ["“a b”", "letters"]),

@@ -37,13 +37,16 @@ package struct NetworkLayout: Hashable, Sendable {
     layers.indices.filter { if case .convolution = layers[$0] { true } else { false } }
   }
 
+  /// The most weights of any network: 1 GiB of floats, twice VGG-16's.
+  package static let weightLimit = 1 << 28
+
   /// The most weights that fit: each has a value, a gradient, and two averages of Adam's, 4 bytes each.
   ///
   /// Larger networks are refused instead of being killed for lack of memory.
   private static var largestWeights: Int {
     let (bytes, overflow) = Int(sysconf(Int32(_SC_PHYS_PAGES)))
       .multipliedReportingOverflow(by: Int(sysconf(Int32(_SC_PAGESIZE))))
-    return min(1 << 30, overflow || bytes <= 0 ? .max : bytes / 16)
+    return min(weightLimit, overflow || bytes <= 0 ? .max : bytes / 16)
   }
 
   /// Works the shapes out.
@@ -90,7 +93,7 @@ package struct NetworkLayout: Hashable, Sendable {
       }
       guard weights <= Self.largestWeights else {
         throw reader.failure(
-          "it brings the network to \(weights) weights, but at most \(Self.largestWeights) can be trained in this machine's memory; use fewer filters or a pool"
+          "it brings the network to \(weights) weights, but at most \(Self.largestWeights) can be trained \(Self.largestWeights < Self.weightLimit ? "in this machine's memory" : "by this version"); use fewer filters or a pool"
         )
       }
       shape = output
