@@ -174,7 +174,8 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
                                   size_t first_tile, size_t end_tile, void *scratch) {
   if (first_tile >= end_tile) return;
   static const float none[2];
-  const SK_P(level_table) table = SK_P(table_of)(g->levels ? g->levels : none, g->planes, g->quantum);
+  const SK_P(level_table) table =
+      SK_P(table_of)(g->levels ? g->levels : none, g->levels ? g->planes : 0, g->quantum);
   const size_t sum_rows = SK_P(sum_rows)(first_tile, end_tile), lead = SK_P(lead_rows)(first_tile);
   const size_t chunk = SK_GRADIENT_STEPS * SK_STEP;
   const size_t most = SK_P(pass_columns)(sum_rows);
