@@ -30,7 +30,11 @@ package final class MemoryPool: Sendable {
   private static let grain = 4096
 
   /// The machine's memory.
-  static let physicalBytes = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+  static let physicalBytes: Int = {
+    let (bytes, overflow) = Int(sysconf(Int32(_SC_PHYS_PAGES)))
+      .multipliedReportingOverflow(by: Int(sysconf(Int32(_SC_PAGESIZE))))
+    return overflow || bytes <= 0 ? .max : bytes
+  }()
 
   /// Reserves addresses, not memory: as many as the machine's memory has bytes, where the system lets it.
   package init() {

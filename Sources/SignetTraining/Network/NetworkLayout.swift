@@ -2,14 +2,6 @@
 
 package import Signet
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// A network description with every shape worked out.
 package struct NetworkLayout: Hashable, Sendable {
   package enum Layer: Hashable, Sendable {
@@ -43,11 +35,7 @@ package struct NetworkLayout: Hashable, Sendable {
   /// The most weights that fit: each has a value, a gradient, and two averages of Adam's, 4 bytes each.
   ///
   /// Larger networks are refused instead of being killed for lack of memory.
-  private static var largestWeights: Int {
-    let (bytes, overflow) = Int(sysconf(Int32(_SC_PHYS_PAGES)))
-      .multipliedReportingOverflow(by: Int(sysconf(Int32(_SC_PAGESIZE))))
-    return min(weightLimit, overflow || bytes <= 0 ? .max : bytes / 16)
-  }
+  private static let largestWeights = min(weightLimit, MemoryPool.physicalBytes / 16)
 
   /// Works the shapes out.
   ///

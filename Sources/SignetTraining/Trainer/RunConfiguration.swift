@@ -103,9 +103,12 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   /// Refuses a batch of which a part that is computed at once can't be in this machine's memory.
   ///
   /// Counted are its images as floats and two bytes for each output of a convolution, less than what a step needs.
-  func checkMemory(of network: Sequential) throws {
+  func checkMemory() throws {
     let images = batchSize / max(1, shards ?? 1)
-    let outputs = network.layers.reduce(0) { $0 + (Window.of($1) == nil ? 0 : $1.output.count) }
+    let outputs = try validated().layout().layers.reduce(0) { sum, layer in
+      guard case .convolution(_, let window, let filters, _, _) = layer else { return sum }
+      return sum + window.outPixels * filters
+    }
     let (bytes, overflow) = images.multipliedReportingOverflow(by: 4 * inputShape.count + 2 * outputs)
     guard overflow || bytes > MemoryPool.physicalBytes else { return }
     throw TrainingError(

@@ -50,8 +50,8 @@ package struct Trainer: Sendable {
   /// A run from its beginning.
   package init(_ configuration: RunConfiguration, stepsPerEpoch: Int) throws {
     self.configuration = configuration
+    try configuration.checkMemory()
     network = try configuration.initialNetwork()
-    try configuration.checkMemory(of: network)
     schedule = Schedule(
       kind: configuration.method.schedule, initialRate: configuration.method.learningRate,
       totalSteps: configuration.epochs

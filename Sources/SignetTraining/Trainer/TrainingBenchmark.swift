@@ -130,26 +130,21 @@ package struct TrainingBenchmark {
   }
 
   private static func work(of layer: any Layer) -> (multiplyAdds: Int?, depth: Int?) {
-    guard let (_, depth) = Window.of(layer) else { return (nil, nil) }
-    return (layer.output.count * depth, depth)
+    func work(_ window: Window, _ input: FeatureShape, _ groups: Int) -> (Int?, Int?) {
+      let depth = window.taps * input.channels / groups
+      return (layer.output.count * depth, depth)
+    }
+    switch layer {
+    case let layer as BinaryConvolution: return work(layer.window, layer.input, layer.groups)
+    case let layer as BinaryWeightConvolution: return work(layer.window, layer.input, layer.groups)
+    case let layer as Convolution: return work(layer.window, layer.input, layer.groups)
+    case let layer as QuantizedConvolution: return work(layer.window, layer.input, layer.groups)
+    default: return (nil, nil)
+    }
   }
 }
 
 extension Window {
-  /// What a convolution or dense layer reads, and how many inputs each output sums; nil for other layers.
-  static func of(_ layer: any Layer) -> (window: Window, depth: Int)? {
-    func of(_ window: Window, _ input: FeatureShape, _ groups: Int) -> (Window, Int) {
-      (window, window.taps * input.channels / groups)
-    }
-    switch layer {
-    case let layer as BinaryConvolution: return of(layer.window, layer.input, layer.groups)
-    case let layer as BinaryWeightConvolution: return of(layer.window, layer.input, layer.groups)
-    case let layer as Convolution: return of(layer.window, layer.input, layer.groups)
-    case let layer as QuantizedConvolution: return of(layer.window, layer.input, layer.groups)
-    default: return nil
-    }
-  }
-
   /// Pairs of an output pixel and a tap that reads inside the image.
   fileprivate var insideTaps: Int {
     func inside(_ outputs: Int, _ inputs: Int, _ kernel: Int, _ stride: Int, _ padding: Int) -> Int {
