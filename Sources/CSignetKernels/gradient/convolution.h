@@ -9,7 +9,7 @@
 #include "convolution_tiles.h"
 #else
 SK_INLINE void SK_P(convolution_tile)(int vectors, const sk_convolution *g, const uint32_t *panel, size_t column,
-                                      const char **rows, size_t pixel, size_t count) {
+                                      const char *const *rows, size_t pixel, size_t count) {
   const size_t steps = ((size_t)g->window.kernel_width * g->images.channels + SK_STEP - 1) / SK_STEP;
   SK_P(tile_sums) sums;
   SK_UNROLL for (int v = 0; v < vectors; ++v) {
@@ -17,10 +17,8 @@ SK_INLINE void SK_P(convolution_tile)(int vectors, const sk_convolution *g, cons
     const sk_f32 bias = g->bias ? SK_NAME(load_lanes)(g->bias + f, SK_NAME(lanes_left)(g->filters, f)) : (sk_f32)0;
     SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) sums.of[r][v] = bias;
   }
-  for (int32_t ky = 0; ky < g->window.kernel_height; ++ky, panel += steps * (size_t)vectors * SK_LANES) {
-    SK_P(sum_tile)(&sums, vectors, panel, rows, 4, steps);
-    SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) rows[r] += g->images.row * sizeof(SK_P(element));
-  }
+  SK_P(sum_tile)(&sums, vectors, panel, rows, 4, steps, (size_t)g->window.kernel_height,
+                 g->images.row * sizeof(SK_P(element)));
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
     if ((size_t)r >= count) break;
     SK_UNROLL for (int v = 0; v < vectors; ++v) {

@@ -9,7 +9,7 @@ static const uint8_t SK_NAME(byte_places)[5] = {0, 1, 3, 4, 2};
 
 // What `byte_sums` takes bytes with: lane l has +1 for byte b if bit b of l is set, and -1 if not.
 typedef struct SK_NAME(byte_signs) {
-  __m512i four, without, with, start;
+  __m512i four, start;
 } SK_NAME(byte_signs);
 
 SK_INLINE SK_NAME(byte_signs) SK_NAME(signs_of_bytes)(void) {
@@ -21,13 +21,17 @@ SK_INLINE SK_NAME(byte_signs) SK_NAME(signs_of_bytes)(void) {
     // Bytes are unsigned there, 128 more than they are.
     start -= sign * 128;
   }
-  return (SK_NAME(byte_signs)){(__m512i)four, _mm512_set1_epi32(0xFF), _mm512_set1_epi32(1), (__m512i)start};
+  return (SK_NAME(byte_signs)){(__m512i)four, (__m512i)start};
 }
 
-// The sums of the 5 lowest bytes; their highest bits are inverted.
-SK_INLINE __m512i SK_NAME(byte_sums)(const SK_NAME(byte_signs) *signs, uint64_t bytes) {
-  const __m512i four = _mm512_dpbusd_epi32(signs->start, _mm512_set1_epi32((int32_t)bytes), signs->four);
-  const __m512i fifth = _mm512_set1_epi32((int32_t)(bytes >> 32 & 0xFF) - 128);
+// The sums of 5 bytes, whose highest bits are inverted. Loads spread them over the register, which takes no execution
+// port that the lookups need.
+SK_INLINE __m512i SK_NAME(byte_sums)(const SK_NAME(byte_signs) *signs, const void *bytes) {
+  int32_t first, last;
+  memcpy(&first, bytes, sizeof first);
+  memcpy(&last, (const char *)bytes + 1, sizeof last);
+  const __m512i four = _mm512_dpbusd_epi32(signs->start, _mm512_set1_epi32(first), signs->four);
+  const __m512i fifth = _mm512_sub_epi32(_mm512_srli_epi32(_mm512_set1_epi32(last), 24), _mm512_set1_epi32(128));
   return _mm512_packs_epi32(_mm512_sub_epi32(four, fifth), _mm512_add_epi32(four, fifth));
 }
 

@@ -25,6 +25,12 @@ SK_INLINE __m512i SK_NAME(real_indices)(const uint16_t *const *halves) {
   return indices;
 }
 
+// Adds a looked-up sum. Permutations and additions share an execution port on a Zen 4, so every third addition is a
+// multiplication by 1 that adds, on a port that they leave free; it rounds as the addition does.
+SK_INLINE sk_f32 SK_NAME(add_looked_up)(int place, sk_f32 sum, sk_f32 value, sk_f32 one) {
+  return place % 3 == 1 ? SK_FMA(value, one, sum) : sum + value;
+}
+
 // Adds sums of 6 rows of tables, [row][stride], by the indices [group][vectors][16].
 SK_INLINE void SK_NAME(look_up_reals)(int vectors, sk_f32 (*sums)[3], const __m512i *tables, size_t stride,
                                       const __m512i *indices, size_t groups) {
@@ -32,13 +38,17 @@ SK_INLINE void SK_NAME(look_up_reals)(int vectors, sk_f32 (*sums)[3], const __m5
   SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) {
     SK_UNROLL for (int v = 0; v < vectors; ++v) own[r][v] = sums[r][v];
   }
+  // The compiler must not know that it is 1.
+  sk_f32 one = (sk_f32)1.0f;
+  __asm__("" : "+v"(one));
   for (size_t group = 0; group < groups; ++group) {
     __m512 table[SK_LOOKUP_ROWS];
     SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) table[r] = (__m512)tables[(size_t)r * stride + group];
     SK_UNROLL for (int v = 0; v < vectors; ++v) {
       const __m512i index = indices[group * (size_t)vectors + (size_t)v];
       SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) {
-        own[r][v] += (sk_f32)_mm512_permutexvar_ps(index, table[r]);
+        const sk_f32 value = (sk_f32)_mm512_permutexvar_ps(index, table[r]);
+        own[r][v] = SK_NAME(add_looked_up)(r * vectors + v, own[r][v], value, one);
       }
     }
   }

@@ -2,7 +2,8 @@
 //
 // 6 rows by up to SK_GRADIENT_VECTORS vectors of 16 channels; the sums stay in registers along the reduction.
 //
-// `panel` is [step][vectors][16]. A row gives one 32-bit word a step, `stride` bytes apart; all channels share it.
+// `panel` is [run][step][vectors][16]. A row gives one 32-bit word a step, `stride` bytes apart, and its runs lie
+// `run_stride` bytes apart; all channels share it.
 
 typedef struct SK_P(tile_sums) {
   SK_SUM of[SK_GRADIENT_ROWS][SK_GRADIENT_VECTORS];
@@ -10,18 +11,22 @@ typedef struct SK_P(tile_sums) {
 
 // `vectors` is a constant wherever this is inlined.
 SK_INLINE void SK_P(sum_tile)(SK_P(tile_sums) *sums, int vectors, const uint32_t *panel,
-                              const char *const *rows, size_t stride, size_t steps) {
+                              const char *const *rows, size_t stride, size_t steps, size_t runs,
+                              size_t run_stride) {
   SK_P(tile_sums) own = *sums;
   const char *at[SK_GRADIENT_ROWS];
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) at[r] = rows[r];
-  for (size_t s = 0; s < steps; ++s) {
-    sk_u32 weights[SK_GRADIENT_VECTORS];
-    SK_UNROLL for (int v = 0; v < vectors; ++v) weights[v] = SK_LOAD_U32(panel + v * SK_LANES);
-    SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
-      const uint32_t word = *(const sk_word_at *)(at[r] + s * stride);
-      SK_UNROLL for (int v = 0; v < vectors; ++v) own.of[r][v] = SK_DOT(own.of[r][v], weights[v], word);
+  for (size_t run = 0; run < runs; ++run) {
+    for (size_t s = 0; s < steps; ++s) {
+      sk_u32 weights[SK_GRADIENT_VECTORS];
+      SK_UNROLL for (int v = 0; v < vectors; ++v) weights[v] = SK_LOAD_U32(panel + v * SK_LANES);
+      SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
+        const uint32_t word = *(const sk_word_at *)(at[r] + s * stride);
+        SK_UNROLL for (int v = 0; v < vectors; ++v) own.of[r][v] = SK_DOT(own.of[r][v], weights[v], word);
+      }
+      panel += vectors * SK_LANES;
     }
-    panel += vectors * SK_LANES;
+    SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) at[r] += run_stride;
   }
   *sums = own;
 }
@@ -34,7 +39,7 @@ SK_INLINE void SK_P(weight_tile)(int vectors, SK_SUM *kept, const uint32_t *pane
     rows[r] = dy + r * 4;
     SK_UNROLL for (int v = 0; v < vectors; ++v) sums.of[r][v] = kept[r * vectors + v];
   }
-  SK_P(sum_tile)(&sums, vectors, panel, rows, SK_GRADIENT_FILTERS * 4, steps);
+  SK_P(sum_tile)(&sums, vectors, panel, rows, SK_GRADIENT_FILTERS * 4, steps, 1, 0);
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
     SK_UNROLL for (int v = 0; v < vectors; ++v) kept[r * vectors + v] = sums.of[r][v];
   }
@@ -56,7 +61,7 @@ SK_INLINE void SK_P(input_products)(int vectors, sk_f32 (*values)[SK_GRADIENT_VE
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
     SK_UNROLL for (int v = 0; v < vectors; ++v) sums.of[r][v] = (sk_i32)(-rows->sums[r]);
   }
-  SK_P(sum_tile)(&sums, vectors, panel, rows->at, 4, steps);
+  SK_P(sum_tile)(&sums, vectors, panel, rows->at, 4, steps, 1, 0);
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
     SK_UNROLL for (int v = 0; v < vectors; ++v) {
       values[r][v] = SK_FMA((sk_f32)rows->scales[r], __builtin_convertvector(sums.of[r][v], sk_f32), values[r][v]);
@@ -66,7 +71,7 @@ SK_INLINE void SK_P(input_products)(int vectors, sk_f32 (*values)[SK_GRADIENT_VE
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
     SK_UNROLL for (int v = 0; v < vectors; ++v) sums.of[r][v] = values[r][v];
   }
-  SK_P(sum_tile)(&sums, vectors, panel, rows->at, 4, steps);
+  SK_P(sum_tile)(&sums, vectors, panel, rows->at, 4, steps, 1, 0);
   SK_UNROLL for (int r = 0; r < SK_GRADIENT_ROWS; ++r) {
     SK_UNROLL for (int v = 0; v < vectors; ++v) values[r][v] = sums.of[r][v];
   }

@@ -49,9 +49,10 @@ SK_INLINE int SK_L(is_inside)(int32_t size, int32_t out, int32_t kernel, int32_t
   return 4 * before <= out && 4 * (out - first_behind) <= out;
 }
 
+// Columns of a tap, and of all.
+SK_INLINE size_t SK_L(channel_columns)(const sk_weight_gradient *g) { return (g->channels + SK_LANES - 1) / SK_LANES; }
 SK_INLINE size_t SK_L(columns_of)(const sk_weight_gradient *g) {
-  const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
-  return taps * ((g->channels + SK_LANES - 1) / SK_LANES);
+  return (size_t)g->window.kernel_height * (size_t)g->window.kernel_width * SK_L(channel_columns)(g);
 }
 
 SK_INLINE int SK_L(fits)(const sk_weight_gradient *g) {
@@ -146,25 +147,20 @@ static void SK_L(finish_pass)(const sk_weight_gradient *g, const SK_L(weight_pas
   }
 }
 
-// The vectors of columns [begin, end).
-SK_INLINE void SK_L(vectors_of)(const sk_weight_gradient *g, size_t begin, size_t end, SK_L(weight_pass) *p) {
-  const size_t columns = (g->channels + SK_LANES - 1) / SK_LANES;
-  p->count = 0;
-  while (begin < end) {
-    SK_L(column) column = {begin / columns, begin % columns, 1};
-    const int is_pair = column.half % 2 == 0 && column.half + 1 < columns && begin + 1 < end;
-    if (SK_L_LANES > SK_LANES && is_pair) column.halves = 2;
-    p->vectors[p->count++] = column;
-    begin += column.halves;
-  }
-  p->blocks = (p->count + 2) / 3;
-  p->first_tap = p->vectors[0].tap;
+// The vector that begins with a column, of those up to `end`.
+SK_INLINE SK_L(column) SK_L(vector_at)(size_t columns, size_t begin, size_t end) {
+  SK_L(column) column = {begin / columns, begin % columns, 1};
+  const int is_pair = column.half % 2 == 0 && column.half + 1 < columns && begin + 1 < end;
+  if (SK_L_LANES > SK_LANES && is_pair) column.halves = 2;
+  return column;
 }
 
 static void SK_L(weight_gradient)(const sk_weight_gradient *g, size_t first_column, size_t end_column,
                                   size_t first_tile, size_t end_tile, void *scratch) {
-  const size_t columns = end_column - first_column, tiles = end_tile - first_tile;
-  const size_t passes = (columns + SK_LOOKUP_COLUMNS - 1) / SK_LOOKUP_COLUMNS;
+  const size_t columns = SK_L(channel_columns)(g), tiles = end_tile - first_tile;
+  size_t vectors = 0;
+  for (size_t c = first_column; c < end_column; ++vectors) c += SK_L(vector_at)(columns, c, end_column).halves;
+  const size_t passes = (vectors + SK_LOOKUP_COLUMNS - 1) / SK_LOOKUP_COLUMNS;
   const size_t slices = (tiles + SK_LOOKUP_TILES - 1) / SK_LOOKUP_TILES;
   SK_L(weight_pass) p = {.tables = scratch};
   p.indices = p.tables + SK_LOOKUP_ROWS * SK_LOOKUP_GROUPS;
@@ -175,8 +171,15 @@ static void SK_L(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
     p.first_tile = first_tile + tiles * slice / slices;
     p.end_tile = first_tile + tiles * (slice + 1) / slices;
     p.first_block = p.first_tile / SK_GRADIENT_TILES;
+    size_t column = first_column;
     for (size_t pass = 0; pass < passes; ++pass) {
-      SK_L(vectors_of)(g, first_column + columns * pass / passes, first_column + columns * (pass + 1) / passes, &p);
+      p.count = vectors * (pass + 1) / passes - vectors * pass / passes;
+      for (size_t v = 0; v < p.count; ++v) {
+        p.vectors[v] = SK_L(vector_at)(columns, column, end_column);
+        column += p.vectors[v].halves;
+      }
+      p.blocks = (p.count + 2) / 3;
+      p.first_tap = p.vectors[0].tap;
       memset(p.sums, 0, (p.end_tile - p.first_tile) * SK_LOOKUP_ROWS * p.count * sizeof *p.sums);
       memset(p.missed, 0, SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4);
       for (size_t begin = 0; begin < g->rows; begin += SK_L_CHUNK) {

@@ -33,15 +33,18 @@ SK_INLINE void SK_L(weight_tables)(const sk_weight_gradient *g, size_t tile, siz
                                    __m512i *tables) {
   const SK_NAME(byte_signs) signs = SK_NAME(signs_of_bytes)();
   const size_t steps = (g->rows + 3) / 4, block = tile / SK_GRADIENT_TILES, inside = tile % SK_GRADIENT_TILES;
-  const uint32_t *dy = g->dy + block * steps * SK_GRADIENT_FILTERS + inside * SK_GRADIENT_ROWS;
-  for (size_t group = 0; group < groups; ++group, ++tables) {
-    // 5 bytes lie in two words at most.
-    const size_t row = begin + group * SK_L_ROWS, step = row / 4, next = step + 1 < steps ? step + 1 : step;
+  const uint32_t *dy = g->dy + (block * steps + begin / 4) * SK_GRADIENT_FILTERS + inside * SK_GRADIENT_ROWS;
+  // A filter's bytes one after the other, since 5 of them lie across its words; 0 behind the last row.
+  uint32_t words[SK_LOOKUP_ROWS][SK_L_CHUNK / 4 + 1];
+  const size_t needed = (groups * SK_L_ROWS + 3) / 4, there = steps - begin / 4;
+  for (size_t step = 0; step < needed; ++step, dy += SK_GRADIENT_FILTERS) {
+    SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) words[r][step] = 0x80808080u ^ (step < there ? dy[r] : 0);
+  }
+  SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) words[r][needed] = 0x80808080u;
+  for (size_t group = 0; group < groups; ++group) {
     SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) {
-      const uint64_t low = dy[step * SK_GRADIENT_FILTERS + r];
-      const uint64_t high = next > step ? dy[next * SK_GRADIENT_FILTERS + r] : 0;
-      const uint64_t bytes = (low | high << 32) >> row % 4 * 8;
-      tables[r * SK_LOOKUP_GROUPS] = SK_NAME(byte_sums)(&signs, bytes ^ 0x8080808080u);
+      const char *bytes = (const char *)words[r] + group * SK_L_ROWS;
+      tables[(size_t)r * SK_LOOKUP_GROUPS + group] = SK_NAME(byte_sums)(&signs, bytes);
     }
   }
 }
