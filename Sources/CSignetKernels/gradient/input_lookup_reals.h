@@ -8,7 +8,7 @@
 SK_INLINE size_t SK_L(depth)(size_t filters) { return (filters + 3) / 4; }
 
 // For a layer of so many vectors of channels under all taps.
-SK_INLINE int SK_L(pays)(const sk_input_gradient *g, size_t vectors) { return vectors >= 24 && g->filters >= 32; }
+SK_INLINE int SK_L(pays)(const sk_input_gradient *g, size_t vectors) { return vectors >= 16 && g->filters >= 32; }
 
 // Tables of a pass take half of the first-level cache.
 SK_INLINE size_t SK_L(pass)(size_t filters) {

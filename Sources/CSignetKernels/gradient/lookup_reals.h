@@ -48,7 +48,7 @@ SK_INLINE void SK_NAME(look_up_reals)(int vectors, sk_f32 (*sums)[3], const __m5
       const __m512i index = indices[group * (size_t)vectors + (size_t)v];
       SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) {
         const sk_f32 value = (sk_f32)_mm512_permutexvar_ps(index, table[r]);
-        own[r][v] = SK_NAME(add_looked_up)(r * vectors + v, own[r][v], value, one);
+        own[r][v] = SK_NAME(add_looked_up)(v * SK_LOOKUP_ROWS + r, own[r][v], value, one);
       }
     }
   }
