@@ -175,8 +175,8 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t between = taps * blocks * SK_LOOKUP_ROWS * 6 * vector;
   const size_t lookups = SK_LOOKUP_ROWS * ((filters + 3) / 4) * vector + kept + between + filters * 4 + 2 * vector;
   // Of weight gradients: tables and indices, sums, what taps miss, rows.
-  const size_t tables = (SK_LOOKUP_ROWS + SK_LOOKUP_COLUMNS) * SK_LOOKUP_GROUPS * vector;
-  const size_t missed = SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4, rows = 5 * SK_LOOKUP_GROUPS * sizeof(void *);
+  const size_t tables = (SK_LOOKUP_ROWS + SK_LOOKUP_VECTORS) * SK_LOOKUP_GROUPS * vector;
+  const size_t missed = SK_LOOKUP_VECTORS * SK_LOOKUP_FILTERS * 4, rows = 5 * SK_LOOKUP_GROUPS * sizeof(void *);
   const size_t weight_lookups = tables + SK_LOOKUP_WEIGHT_SUM_BYTES + missed + rows;
   // By tiles: rows of dY with a scale, a sum and a bit each; sums of 32 positions by 2 columns, thrice.
   const size_t strip = (taps * 17 > SK_STRIP_ROWS ? taps * 17 : SK_STRIP_ROWS) + taps + 31;

@@ -99,6 +99,20 @@ static sk_window random_window(int pool) {
   return w;
 }
 
+// Windows with enough taps, and rows, for gradients to be looked up.
+static sk_window wide_window(void) {
+  sk_window w = {.stride_height = 1, .stride_width = 1};
+  w.kernel_height = 2 + (int32_t)below(4);
+  w.kernel_width = 3 + (int32_t)below(3);
+  w.in_height = 10 + (int32_t)below(8);
+  w.in_width = 10 + (int32_t)below(8);
+  w.pad_top = (int32_t)below(3);
+  w.pad_left = (int32_t)below(3);
+  w.out_height = w.in_height + 2 * w.pad_top - w.kernel_height + 1;
+  w.out_width = w.in_width + 2 * w.pad_left - w.kernel_width + 1;
+  return w;
+}
+
 // Blocks for `channels` channels in one plane of half words, or packed without gaps for reals.
 static uint32_t make_blocks(sk_block *blocks, uint32_t channels, int halves) {
   const uint32_t count = halves ? (channels + 31) / 32 * 2 : (channels + 15) / 16;

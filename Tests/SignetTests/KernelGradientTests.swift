@@ -29,9 +29,15 @@ struct KernelGradientTests {
     GradientShape(images: 2, height: 7, width: 11, channels: 40, filters: 264, stride: (2, 1)),
     GradientShape(
       images: 2, height: 2, width: 3, channels: 260, filters: 516, kernel: (1, 1), padding: (0, 0)),
-    // More rows than tables are kept of, more columns than go over them together, taps that miss whole lines.
+    // More rows than tables are kept of, more columns of reals than go over them together, taps that miss whole lines.
     GradientShape(
       images: 3, height: 12, width: 13, channels: 24, filters: 40, kernel: (5, 5), padding: (2, 2)),
+    // More columns of bytes than that, three a tap; rows that fill neither a table nor a word; and one column a tap.
+    GradientShape(
+      images: 1, height: 17, width: 19, channels: 40, filters: 33, kernel: (5, 5), padding: (2, 2)),
+    GradientShape(images: 2, height: 9, width: 9, channels: 9, filters: 33, kernel: (4, 4)),
+    // Sums for an input gradient that are looked up under several taps.
+    GradientShape(images: 1, height: 8, width: 9, channels: 32, filters: 37),
     // Lines too long for all that a pixel's taps lead to to be at hand as a whole.
     GradientShape(images: 2, height: 3, width: 180, channels: 20, filters: 9),
     GradientShape(

@@ -26,15 +26,14 @@ SK_INLINE void SK_L(index_column)(const sk_input_gradient *g, size_t tap, size_t
 
 SK_INLINE void SK_L(input_tables)(const sk_input_gradient *g, size_t row, void *buffer, __m512i *tables) {
   const SK_NAME(byte_signs) signs = SK_NAME(signs_of_bytes)();
-  // The last group may be read beyond the last byte.
   uint8_t *bytes = buffer;
   const uint8_t *from = (const uint8_t *)g->dy + row * g->row_bytes;
+  // The last group ends behind the last byte: there are zeros.
   for (size_t f = 0; f <= g->filters; f += 64) {
     const size_t left = g->filters - f;
     const __mmask64 mask = left >= 64 ? ~0ull : (1ull << left) - 1;
     _mm512_storeu_si512(bytes + f, _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, from + f), _mm512_set1_epi8(-128)));
   }
-  memset(bytes + g->filters, 0x80, 8);
   for (size_t f = 0; f < g->filters; f += 5) *tables++ = SK_NAME(byte_sums)(&signs, bytes + f);
 }
 

@@ -4,7 +4,7 @@
 // one of them for each of 32 channels. With an addition that is 160 products in two instructions; VNNI makes 64 in one,
 // and no more of them in a cycle. Sums fit 16 bits up to SK_BYTE_SUMS bytes of at most 127, and then go on in 32.
 
-// Bits of an index, one for each byte of a group: where the two dot products and the pack of `byte_sums` leave them.
+// Bits of an index, one for each byte of a group: where the dot product and the pack of `byte_sums` leave them.
 static const uint8_t SK_NAME(byte_places)[5] = {0, 1, 3, 4, 2};
 
 // What `byte_sums` takes bytes with: lane l has +1 for byte b if bit b of l is set, and -1 if not.

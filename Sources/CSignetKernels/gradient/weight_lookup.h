@@ -32,7 +32,7 @@ SK_INLINE void SK_L(weights_of)(const sk_weight_gradient *g, size_t f, const SK_
 
 // Columns and filters that go over all rows together.
 typedef struct SK_L(weight_pass) {
-  SK_L(column) vectors[SK_LOOKUP_COLUMNS];
+  SK_L(column) vectors[SK_LOOKUP_VECTORS];
   size_t count, blocks, first_tap;
   size_t first_tile, end_tile, first_block;
   const void **rows;     // of a chunk: the bits under a tap
@@ -148,25 +148,28 @@ static void SK_L(finish_pass)(const sk_weight_gradient *g, const SK_L(weight_pas
 }
 
 // The vector that begins with a column, of those up to `end`.
-SK_INLINE SK_L(column) SK_L(vector_at)(size_t columns, size_t begin, size_t end) {
-  SK_L(column) column = {begin / columns, begin % columns, 1};
-  const int is_pair = column.half % 2 == 0 && column.half + 1 < columns && begin + 1 < end;
+SK_INLINE SK_L(column) SK_L(vector_at)(size_t tap_columns, size_t begin, size_t end) {
+  SK_L(column) column = {begin / tap_columns, begin % tap_columns, 1};
+  const int is_pair = column.half % 2 == 0 && column.half + 1 < tap_columns && begin + 1 < end;
   if (SK_L_LANES > SK_LANES && is_pair) column.halves = 2;
   return column;
 }
 
+_Static_assert(sizeof(SK_L_KEPT) * SK_LOOKUP_VECTORS * SK_LOOKUP_ROWS * SK_LOOKUP_TILES <= SK_LOOKUP_WEIGHT_SUM_BYTES,
+               "a pass has room for its sums");
+
 static void SK_L(weight_gradient)(const sk_weight_gradient *g, size_t first_column, size_t end_column,
                                   size_t first_tile, size_t end_tile, void *scratch) {
-  const size_t columns = SK_L(channel_columns)(g), tiles = end_tile - first_tile;
+  const size_t tap_columns = SK_L(channel_columns)(g), tiles = end_tile - first_tile;
   size_t vectors = 0;
-  for (size_t c = first_column; c < end_column; ++vectors) c += SK_L(vector_at)(columns, c, end_column).halves;
-  const size_t passes = (vectors + SK_LOOKUP_COLUMNS - 1) / SK_LOOKUP_COLUMNS;
+  for (size_t c = first_column; c < end_column; ++vectors) c += SK_L(vector_at)(tap_columns, c, end_column).halves;
+  const size_t passes = (vectors + SK_LOOKUP_VECTORS - 1) / SK_LOOKUP_VECTORS;
   const size_t slices = (tiles + SK_LOOKUP_TILES - 1) / SK_LOOKUP_TILES;
   SK_L(weight_pass) p = {.tables = scratch};
   p.indices = p.tables + SK_LOOKUP_ROWS * SK_LOOKUP_GROUPS;
-  p.sums = (SK_L_KEPT *)(p.indices + SK_LOOKUP_GROUPS * SK_LOOKUP_COLUMNS);
+  p.sums = (SK_L_KEPT *)(p.indices + SK_LOOKUP_GROUPS * SK_LOOKUP_VECTORS);
   p.missed = (SK_L_MISSED *)((char *)p.sums + SK_LOOKUP_WEIGHT_SUM_BYTES);
-  p.rows = (const void **)(p.missed + SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS / SK_LANES);
+  p.rows = (const void **)(p.missed + SK_LOOKUP_VECTORS * SK_LOOKUP_FILTERS / SK_LANES);
   for (size_t slice = 0; slice < slices; ++slice) {
     p.first_tile = first_tile + tiles * slice / slices;
     p.end_tile = first_tile + tiles * (slice + 1) / slices;
@@ -175,13 +178,13 @@ static void SK_L(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
     for (size_t pass = 0; pass < passes; ++pass) {
       p.count = vectors * (pass + 1) / passes - vectors * pass / passes;
       for (size_t v = 0; v < p.count; ++v) {
-        p.vectors[v] = SK_L(vector_at)(columns, column, end_column);
+        p.vectors[v] = SK_L(vector_at)(tap_columns, column, end_column);
         column += p.vectors[v].halves;
       }
       p.blocks = (p.count + 2) / 3;
       p.first_tap = p.vectors[0].tap;
       memset(p.sums, 0, (p.end_tile - p.first_tile) * SK_LOOKUP_ROWS * p.count * sizeof *p.sums);
-      memset(p.missed, 0, SK_LOOKUP_COLUMNS * SK_LOOKUP_FILTERS * 4);
+      memset(p.missed, 0, SK_LOOKUP_VECTORS * SK_LOOKUP_FILTERS * 4);
       for (size_t begin = 0; begin < g->rows; begin += SK_L_CHUNK) {
         SK_L(weight_chunk)(g, &p, begin, g->rows - begin < SK_L_CHUNK ? g->rows - begin : SK_L_CHUNK);
       }

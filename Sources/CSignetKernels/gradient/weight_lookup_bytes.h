@@ -17,10 +17,13 @@ typedef struct SK_NAME(word_sums) {
 
 #include "weight_lookup.h"
 
+_Static_assert(SK_L_CHUNK % 4 == 0, "a chunk begins with a word of dY");
+_Static_assert(SK_L_CHUNK <= SK_BYTE_SUMS, "a chunk is added up in 16 bits");
+
 // With more rows, weight_gradient.h rounds in the middle of a sum.
 SK_INLINE int SK_L(weight_pays)(const sk_weight_gradient *g) {
   const int has_room = g->offset == 1 && g->rows <= INT32_MAX / 254;
-  return SK_L(columns_of)(g) >= SK_LOOKUP_COLUMNS / 2 && g->filters >= 32 && has_room;
+  return SK_L(columns_of)(g) >= SK_LOOKUP_FEWEST_COLUMNS && g->filters >= 32 && has_room;
 }
 
 SK_INLINE __m512i SK_L(weight_indices)(const void *const *rows, const SK_L(column) *column) {
@@ -35,12 +38,13 @@ SK_INLINE void SK_L(weight_tables)(const sk_weight_gradient *g, size_t tile, siz
   const size_t steps = (g->rows + 3) / 4, block = tile / SK_GRADIENT_TILES, inside = tile % SK_GRADIENT_TILES;
   const uint32_t *dy = g->dy + (block * steps + begin / 4) * SK_GRADIENT_FILTERS + inside * SK_GRADIENT_ROWS;
   // A filter's bytes one after the other, since 5 of them lie across its words; 0 behind the last row.
-  uint32_t words[SK_LOOKUP_ROWS][SK_L_CHUNK / 4 + 1];
+  uint32_t words[SK_LOOKUP_ROWS][SK_L_CHUNK / 4];
   const size_t needed = (groups * SK_L_ROWS + 3) / 4, there = steps - begin / 4;
-  for (size_t step = 0; step < needed; ++step, dy += SK_GRADIENT_FILTERS) {
-    SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) words[r][step] = 0x80808080u ^ (step < there ? dy[r] : 0);
+  for (size_t step = 0; step < needed; ++step) {
+    SK_UNROLL for (size_t r = 0; r < SK_LOOKUP_ROWS; ++r) {
+      words[r][step] = 0x80808080u ^ (step < there ? dy[step * SK_GRADIENT_FILTERS + r] : 0);
+    }
   }
-  SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) words[r][needed] = 0x80808080u;
   for (size_t group = 0; group < groups; ++group) {
     SK_UNROLL for (int r = 0; r < SK_LOOKUP_ROWS; ++r) {
       const char *bytes = (const char *)words[r] + group * SK_L_ROWS;

@@ -12,7 +12,7 @@
 #include "weight_lookup.h"
 
 SK_INLINE int SK_L(weight_pays)(const sk_weight_gradient *g) {
-  return SK_L(columns_of)(g) >= SK_LOOKUP_COLUMNS / 2 && g->filters >= 32;
+  return SK_L(columns_of)(g) >= SK_LOOKUP_FEWEST_COLUMNS && g->filters >= 32;
 }
 
 SK_INLINE __m512i SK_L(weight_indices)(const void *const *rows, const SK_L(column) *column) {

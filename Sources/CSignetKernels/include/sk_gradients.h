@@ -39,9 +39,11 @@
 #define SK_LOOKUP_ROWS 6
 /// Tables of each row that a weight gradient keeps at a time.
 #define SK_LOOKUP_GROUPS 48
-/// Columns, and tiles of filters, of a weight gradient by lookup that go over all rows together; the filters of all
-/// blocks that such tiles lie in; bytes of their sums.
-#define SK_LOOKUP_COLUMNS 30
+/// Columns from which on the tables of a weight gradient pay for themselves.
+#define SK_LOOKUP_FEWEST_COLUMNS 15
+/// Vectors of columns (one of reals, two of bytes where they share a tap), and tiles of filters, of a weight gradient by
+/// lookup that go over all rows together; the filters of all blocks that such tiles lie in; bytes of their sums.
+#define SK_LOOKUP_VECTORS 30
 #define SK_LOOKUP_TILES 32
 #define SK_LOOKUP_FILTERS 240
 #define SK_LOOKUP_WEIGHT_SUM_BYTES 737280
@@ -158,7 +160,7 @@ typedef struct sk_products {
   /// SK_GRADIENT_ROWS filters [first_tile, end_tile).
   void (*weight_gradient)(const sk_weight_gradient *, size_t first_column, size_t end_column, size_t first_tile,
                           size_t end_tile, void *scratch);
-  /// Columns that a call for this layer should have at least, if there are that many.
+  /// About how many columns a call for this layer should have: fewer make the same tables, or expand as much.
   size_t (*weight_columns)(const sk_weight_gradient *);
   /// Input pixels [begin, end) of the whole batch.
   void (*input_gradient)(const sk_input_gradient *, size_t begin, size_t end, void *scratch);

@@ -38,7 +38,8 @@ package final class MemoryPool: Sendable {
 
   /// Reserves addresses, not memory: as many as the machine's memory has bytes, where the system lets it.
   package init() {
-    let physical = max(1 << 30, Self.physicalBytes)
+    // Where the system doesn't say how much there is, a gigabyte.
+    let physical = Self.physicalBytes == .max ? 1 << 30 : max(1 << 30, Self.physicalBytes)
     #if canImport(Darwin)
     let flags = MAP_PRIVATE | MAP_ANON | MAP_NORESERVE
     #else

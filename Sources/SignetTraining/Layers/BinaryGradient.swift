@@ -83,7 +83,7 @@ struct BinaryGradient {
         withUnsafePointer(to: call) { call in
           let tasks = WeightGradientTasks(
             columns: columns, filters: filters, threads: context.crew.pool.threads,
-            fewest: product.weight_columns(call))
+            width: product.weight_columns(call))
           tasks.run(on: context) { columns, tiles, worker in
             product.weight_gradient(
               call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,

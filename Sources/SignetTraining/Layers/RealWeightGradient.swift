@@ -33,7 +33,7 @@ struct RealWeightGradient {
     let scratchBytes = context.scratchBytes(filters: own, channels: channels, taps: window.taps)
     let scratch = context.memory.take(bytes: scratchBytes * context.crew.pool.threads)
     let tasks = WeightGradientTasks(
-      columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, fewest: 12)
+      columns: (depth + 15) / 16, filters: own, threads: context.crew.pool.threads, width: 12)
     for group in 0..<groups {
       let pack = sk_gradient_pack(
         kind: precision.kernel, precision: precision.kernel, dy: dy.raw + group * own * dy.element.bytes,

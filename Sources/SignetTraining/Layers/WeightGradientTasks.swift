@@ -6,36 +6,48 @@ import Signet
 /// How the gradient of a layer's weights is shared out: by columns, and by filters where there are few columns.
 ///
 /// Each weight's sum is one task's from the first row to the last, so the split changes no bit.
-struct WeightGradientTasks {
+package struct WeightGradientTasks {
   private let columns: Int
   private let tiles: Int
   private let pieces: Int
   private let slices: Int
 
-  /// `fewest` columns are what a task should have where there are that many.
-  init(columns: Int, filters: Int, threads: Int, fewest: Int = 4) {
+  /// `width` is how many columns a task should have about, where there are that many.
+  package init(columns: Int, filters: Int, threads: Int, width: Int = 4) {
     self.columns = columns
     tiles = (filters + Int(SK_GRADIENT_ROWS) - 1) / Int(SK_GRADIENT_ROWS)
     guard threads > 1 else {
       (pieces, slices) = (1, 1)
       return
     }
-    // Columns of a task share what is in the cache: a task has some blocks of 4, but there are some tasks a thread.
-    let blocks = (columns + fewest - 1) / fewest
+    // A slice of the filters must be worth the expansion of its columns' bits.
+    let mostSlices = max(1, min(threads, tiles / 8))
+    // Narrower where threads would have no task else, but no narrower than tables are worth.
+    let share = (columns * mostSlices + threads - 1) / threads
+    let own = max(min(width, share), min(width, Int(SK_LOOKUP_FEWEST_COLUMNS)))
+    let blocks = (columns + own - 1) / own
     pieces = blocks >= 4 * threads ? 4 * threads : blocks
-    // Too few blocks: filters are split as well, but a slice must be worth the expansion of its columns' bits.
-    let isEven = pieces % threads == 0
-    slices = isEven ? 1 : max(1, min(threads, tiles / 8))
+    // Filters are split as well where columns alone don't share out evenly.
+    slices = pieces % threads == 0 ? 1 : mostSlices
+  }
+
+  package var count: Int { pieces * slices }
+
+  /// What a task computes: columns, and tiles of `SK_GRADIENT_ROWS` filters.
+  package subscript(task: Int) -> (columns: Range<Int>, tiles: Range<Int>) {
+    let (piece, slice) = (task / slices, task % slices)
+    return (
+      columns * piece / pieces..<columns * (piece + 1) / pieces,
+      tiles * slice / slices..<tiles * (slice + 1) / slices
+    )
   }
 
   func run(
     on context: ComputeContext, _ body: (_ columns: Range<Int>, _ tiles: Range<Int>, _ worker: Int) -> Void
   ) {
-    context.crew.pool.run(pieces * slices) { task, worker in
-      let (piece, slice) = (task / slices, task % slices)
-      body(
-        columns * piece / pieces..<columns * (piece + 1) / pieces,
-        tiles * slice / slices..<tiles * (slice + 1) / slices, worker)
+    context.crew.pool.run(count) { task, worker in
+      let (columns, tiles) = self[task]
+      body(columns, tiles, worker)
     }
   }
 }
