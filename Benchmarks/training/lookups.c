@@ -35,24 +35,27 @@ static double seconds(void) {
       if (time_taken < best) best = time_taken;                                      \
     }                                                                                \
     for (int i = 0; i < SUMS; ++i) __asm__ volatile("" ::"v"(sums[i]));              \
-    printf("%-44s %6.0f\n", NAME, (double)ROUNDS * SUMS * (PRODUCTS) / best / 1e9);  \
+    printf("%-44s %6.0f\n", NAME, (double)ROUNDS* SUMS*(PRODUCTS) / best / 1e9);     \
   } while (0)
 
 #define PICK(OPERATION, TO) \
   __asm__ volatile(OPERATION " %2, %1, %0" : "=v"(TO) : "v"(indices[i / 6]), "v"(tables[i % 6]))
-#define PICK_TWO(OPERATION, TO)                         \
+#define PICK_TWO(OPERATION, TO)                                   \
   __asm__ volatile("vmovdqa64 %1, %0\n\t" OPERATION " %3, %2, %0" \
-                   : "=&v"(TO)                          \
+                   : "=&v"(TO)                                    \
                    : "v"(indices[i / 6]), "v"(tables[i % 6]), "v"(tables[i % 6 + 6]))
-#define REALS(EVERY)                                                          \
-  {                                                                           \
-    __m512 value;                                                             \
-    PICK("vpermps", value);                                                   \
+#define REALS(EVERY)                                                                                         \
+  {                                                                                                          \
+    __m512 value;                                                                                            \
+    PICK("vpermps", value);                                                                                  \
     sums[i] = i % EVERY == EVERY - 1 ? _mm512_fmadd_ps(value, one, sums[i]) : _mm512_add_ps(sums[i], value); \
   }
 
 ISA int main(void) {
-  PEAK("vpermps alone", 64, { __m512 value; PICK("vpermps", value); });
+  PEAK("vpermps alone", 64, {
+    __m512 value;
+    PICK("vpermps", value);
+  });
   PEAK("vpermps, vaddps", 64, REALS(1000));
   PEAK("vpermps, every third addition vfmadd", 64, REALS(3));
   PEAK("vpermps, every second addition vfmadd", 64, REALS(2));
