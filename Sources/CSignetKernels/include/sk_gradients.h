@@ -41,8 +41,8 @@
 #define SK_LOOKUP_GROUPS 48
 /// Columns from which on the tables of a weight gradient pay for themselves.
 #define SK_LOOKUP_FEWEST_COLUMNS 15
-/// Vectors of columns (one of reals, two of bytes where they share a tap), and tiles of filters, of a weight gradient by
-/// lookup that go over all rows together; the filters of all blocks that such tiles lie in; bytes of their sums.
+/// Vectors of columns (one of reals, two of bytes where they share a tap), and tiles of filters, of a weight gradient
+/// by lookup that go over all rows together; the filters of all blocks that such tiles lie in; bytes of their sums.
 #define SK_LOOKUP_VECTORS 30
 #define SK_LOOKUP_TILES 32
 #define SK_LOOKUP_FILTERS 240
