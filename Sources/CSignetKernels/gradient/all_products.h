@@ -82,7 +82,7 @@ static void SK_NAME(weight_gradient_any_bfloat16)(const sk_weight_gradient *g, s
 }
 
 static size_t SK_NAME(weight_columns_any_bfloat16)(const sk_weight_gradient *g) {
-  return SK_NAME(fits_of_reals)(g) ? SK_LOOKUP_VECTORS : SK_NAME(weight_columns)(g);
+  return SK_NAME(fits_of_reals)(g) ? SK_LOOKUP_VECTORS : SK_NAME(weight_columns_bfloat16)(g);
 }
 
 static void SK_NAME(input_gradient_any_bfloat16)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {
@@ -109,7 +109,7 @@ static void SK_NAME(weight_gradient_any_int8)(const sk_weight_gradient *g, size_
 }
 
 static size_t SK_NAME(weight_columns_any_int8)(const sk_weight_gradient *g) {
-  if (!SK_NAME(fits_of_bytes)(g)) return SK_NAME(weight_columns)(g);
+  if (!SK_NAME(fits_of_bytes)(g)) return SK_NAME(weight_columns_int8)(g);
   const size_t columns = SK_NAME(channel_columns_of_bytes)(g);
   return SK_LOOKUP_VECTORS * columns / ((columns + 1) / 2);
 }

@@ -90,10 +90,12 @@ static void SK_NAME(gradient_sums)(const sk_gradient_pack *p, size_t begin, size
   }
 }
 
-// A step of up to 4 rows in bytes: by row for dX, by filter for dW, with the same random bits' two halves.
-SK_INLINE void SK_NAME(pack_bytes)(const sk_gradient_pack *p, size_t step, size_t steps, int32_t *column_sums) {
+// A step of up to 4 rows in bytes: by row for dX, by filter for dW, with the same random bits' two halves. `kind` and
+// `full`, whether there are 4 rows and whole vectors of filters, are constants wherever this is inlined.
+SK_INLINE void SK_NAME(pack_bytes)(const sk_gradient_pack *p, sk_precision kind, bool full, size_t step, size_t steps,
+                                   int32_t *column_sums) {
   const size_t blocks = (p->filters + SK_GRADIENT_FILTERS - 1) / SK_GRADIENT_FILTERS;
-  const size_t first = step * 4, count_rows = p->rows - first < 4 ? p->rows - first : 4;
+  const size_t first = step * 4, count_rows = full || p->rows - first >= 4 ? 4 : p->rows - first;
   const sk_i32 lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   sk_i32 row_sums[4] = {};
   float inverses[4];
@@ -103,25 +105,27 @@ SK_INLINE void SK_NAME(pack_bytes)(const sk_gradient_pack *p, size_t step, size_
     // 0 where the scale is infinite or NaN, too.
     inverses[e] = p->row_scales[first + e] > 0 ? 1 / p->row_scales[first + e] : 0;
   }
-  for (size_t c = 0; c < blocks * SK_GRADIENT_FILTERS; c += SK_LANES) {
-    const uint32_t count = SK_NAME(lanes_left)(p->filters, c);
+  for (size_t c = 0; c < (full ? p->filters : blocks * SK_GRADIENT_FILTERS); c += SK_LANES) {
+    const uint32_t count = full ? SK_LANES : SK_NAME(lanes_left)(p->filters, c);
     const sk_i32 used = lane < (int32_t)count;
     const sk_f32 column_inverse = SK_NAME(load_lanes)(p->column_inverses + c, count);
     sk_u32 word = 0;
     sk_i32 sum = 0;
-    for (size_t e = 0; e < count_rows && count > 0; ++e) {
-      const sk_f32 value = SK_NAME(finite_or_zero)(SK_NAME(load_gradient)(p, first + e, c, count));
+    SK_UNROLL for (size_t e = 0; e < 4; ++e) {
+      if (e >= count_rows || count == 0) break;
+      const sk_f32 value =
+          SK_NAME(finite_or_zero)(SK_NAME(load_gradient_lanes)(p->dy, kind, (first + e) * p->stride + c, count));
       const sk_u32 random = SK_NAME(noise)(keys[e], c);
       const sk_i32 by_row = SK_NAME(round_randomly)(value, (sk_f32)inverses[e], random << 7);
       const sk_i32 by_column = SK_NAME(round_randomly)(value, column_inverse, random >> 9);
       const sk_i8 bytes = __builtin_convertvector(by_row, sk_i8);
       int8_t *to = p->bytes + (first + e) * p->filters + c;
       SK_NAME(store_bytes)(to, bytes, count);
-      row_sums[e] += SK_SELECT(used, by_row, (sk_i32)0);
+      row_sums[e] += full ? by_row : SK_SELECT(used, by_row, (sk_i32)0);
       word |= ((sk_u32)by_column & 0xFFu) << (uint32_t)(8 * e);
       sum += by_column;
     }
-    word = SK_SELECT(used, word, (sk_u32)0);
+    if (!full) word = SK_SELECT(used, word, (sk_u32)0);
     memcpy(p->words + (c / SK_GRADIENT_FILTERS * steps + step) * SK_GRADIENT_FILTERS + c % SK_GRADIENT_FILTERS, &word,
            sizeof word);
     if (count > 0) {
@@ -129,10 +133,13 @@ SK_INLINE void SK_NAME(pack_bytes)(const sk_gradient_pack *p, size_t step, size_
       SK_NAME(store_lanes)(column_sums + c, &sum, count);
     }
   }
-  for (size_t e = 0; e < count_rows; ++e) {
-    int32_t total = 0;
-    for (int i = 0; i < SK_LANES; ++i) total += row_sums[e][i];
-    p->row_sums[first + e] = total;
+  // What is behind the filters in the last block is 0.
+  for (size_t c = p->filters; full && c < blocks * SK_GRADIENT_FILTERS; c += SK_LANES) {
+    memset(p->words + (c / SK_GRADIENT_FILTERS * steps + step) * SK_GRADIENT_FILTERS + c % SK_GRADIENT_FILTERS, 0,
+           SK_LANES * 4);
+  }
+  SK_UNROLL for (size_t e = 0; e < 4; ++e) {
+    if (e < count_rows) p->row_sums[first + e] = __builtin_reduce_add(row_sums[e]);
   }
 }
 
@@ -143,7 +150,14 @@ static void SK_NAME(pack_gradient)(const sk_gradient_pack *p, size_t begin, size
   const size_t end_step = (end == p->rows ? all_rows : end) / step;
   if (p->precision == SK_PRECISION_INT8) {
     memset(column_sums, 0, p->filters * sizeof(int32_t));
-    for (size_t s = begin / 4; s < end_step; ++s) SK_NAME(pack_bytes)(p, s, steps, column_sums);
+    const bool full = p->kind == SK_PRECISION_BFLOAT16 && p->filters % SK_LANES == 0;
+    for (size_t s = begin / 4; s < end_step; ++s) {
+      if (full && s * 4 + 4 <= p->rows) {
+        SK_NAME(pack_bytes)(p, SK_PRECISION_BFLOAT16, true, s, steps, column_sums);
+      } else {
+        SK_NAME(pack_bytes)(p, p->kind, false, s, steps, column_sums);
+      }
+    }
     return;
   }
   for (size_t s = begin / step; s < end_step; ++s) {

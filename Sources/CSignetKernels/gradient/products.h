@@ -12,6 +12,12 @@
 #else
 #define SK_TILED 0
 #endif
+// Whether a weight gradient expands a chunk's pixels once for all taps.
+#if SK_TILED || (SK_STEP == 4 && defined(SK_BYTE_LOOKUP)) || (SK_STEP == 2 && defined(SK_REAL_LOOKUP))
+#define SK_HAS_VALUES 1
+#else
+#define SK_HAS_VALUES 0
+#endif
 
 #include "expand.h"
 #include "tile.h"
@@ -70,3 +76,4 @@ static double SK_P(peak)(size_t rounds) {
 }
 #endif
 #undef SK_TILED
+#undef SK_HAS_VALUES

@@ -14,14 +14,7 @@ typedef struct __attribute__((packed)) SK_NAME(tile_shapes) {
 
 #define SK_TILE_BYTES 1024
 
-typedef uint8_t SK_NAME(order_of_bytes) __attribute__((vector_size(64)));
 typedef uint16_t SK_NAME(order_of_words) __attribute__((vector_size(64)));
-
-// Pixels of an image's side with what windows read before and behind it.
-SK_INLINE int32_t SK_NAME(bordered)(int32_t in, int32_t pad, int32_t out, int32_t stride, int32_t kernel) {
-  const int32_t read = (out - 1) * stride + kernel, own = pad + in;
-  return own > read ? own : read;
-}
 
 SK_INLINE void SK_NAME(begin_tiles)(void) {
   static const SK_NAME(tile_shapes) shapes __attribute__((aligned(64))) = {

@@ -38,8 +38,7 @@ static void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t begin
   }
 }
 
-#if SK_TILED
-#include "weight_tiles.h"
+#if SK_HAS_VALUES
 #include "weight_values.h"
 
 // Columns are [half][tap], so that those that share a pass are few channels.
@@ -49,7 +48,11 @@ SK_INLINE size_t SK_P(half_of)(size_t column, size_t taps, size_t halves) { retu
 // Columns are [tap][half].
 SK_INLINE size_t SK_P(tap_of)(size_t column, size_t taps, size_t halves) { return (void)taps, column / halves; }
 SK_INLINE size_t SK_P(half_of)(size_t column, size_t taps, size_t halves) { return (void)taps, column % halves; }
+#endif
 
+#if SK_TILED
+#include "weight_tiles.h"
+#else
 // Rows of sums that a task keeps, and how many before its own.
 SK_INLINE size_t SK_P(lead_rows)(size_t first_tile) { return (void)first_tile, 0; }
 SK_INLINE size_t SK_P(sum_rows)(size_t first_tile, size_t end_tile) {
@@ -108,7 +111,7 @@ typedef struct SK_P(weight_workspace) {
   size_t taps[SK_GRADIENT_VECTORS];  // whose rows they are, plus 1
   uint32_t *panel;        // of a block
   SK_SUM *sums;           // of all blocks that share a pass over the rows
-#if SK_TILED
+#if SK_HAS_VALUES
   int has_values;
   SK_P(values) values;
 #endif
@@ -123,7 +126,7 @@ static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_t
   for (int v = 0; v < width; ++v) {
     const size_t tap = SK_P(tap_of)(column + (size_t)v, taps, columns);
     const size_t half = SK_P(half_of)(column + (size_t)v, taps, columns);
-#if SK_TILED
+#if SK_HAS_VALUES
     if (w->has_values) {
       SK_P(gather_values)(g, &w->values, tap, half, steps, (size_t)width * SK_LANES, w->panel + v * SK_LANES);
       continue;
@@ -170,6 +173,15 @@ SK_INLINE size_t SK_P(pass_columns)(size_t rows) {
   return (blocks < 1 ? 1 : blocks) * SK_GRADIENT_VECTORS;
 }
 
+#if SK_HAS_VALUES && !SK_TILED
+// Columns of a task: a word of channels at all taps, whose values it makes.
+static size_t SK_P(weight_columns)(const sk_weight_gradient *g) {
+  SK_P(values) values;
+  const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
+  return SK_P(begin_values)(g, &values) ? 2 * taps : SK_GRADIENT_VECTORS;
+}
+#endif
+
 static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_column, size_t end_column,
                                   size_t first_tile, size_t end_tile, void *scratch) {
   if (first_tile >= end_tile) return;
@@ -182,10 +194,12 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
   SK_P(weight_workspace) w = {.rows = scratch};
   w.panel = (uint32_t *)(w.rows + chunk * SK_GRADIENT_VECTORS);
   w.sums = (SK_SUM *)(w.panel + SK_GRADIENT_STEPS * SK_GRADIENT_VECTORS * SK_LANES);
-#if SK_TILED
+#if SK_HAS_VALUES
   const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
   w.values = (SK_P(values)){.rows = (const char **)w.rows, .at = (char *)(w.sums + most * sum_rows)};
   w.has_values = SK_P(begin_values)(g, &w.values);
+#endif
+#if SK_TILED
   SK_NAME(begin_tiles)();
 #endif
   for (size_t pass = first_column; pass < end_column;) {
@@ -202,7 +216,7 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
       const int full = SK_STEP == 4 && (pending + count) * 127 * 2 * (size_t)g->offset > INT32_MAX;
       pending = full ? count : pending + count;
       memset(w.taps, 0, sizeof w.taps);
-#if SK_TILED
+#if SK_HAS_VALUES
       if (w.has_values) {
         SK_P(make_values)(g, &table, begin, count, pass / taps, (pass + columns - 1) / taps + 1, &w.values);
       }

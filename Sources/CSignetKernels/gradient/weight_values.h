@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The values of a binarized input for dW by tiles. For a chunk of rows its pixels' bits are expanded once for all taps:
-// [line][pixel][channel], bytes or bfloat16, with a border of zeros, so that a tap is a distance. Rows of four, or two,
-// are then laid side by side. That is worth while for kernels of several taps.
+// The values of a binarized input for dW, on AVX-512. For a chunk of rows its pixels' bits are expanded once for all
+// taps: [line][pixel][channel], bytes or bfloat16, with a border of zeros, so that a tap is a distance. Rows of four, or
+// two, are then laid side by side. That is worth while for kernels of several taps.
 
 #define SK_VALUE_BYTES (4 / SK_STEP)
 
@@ -12,6 +12,12 @@ typedef struct SK_P(values) {
   size_t pitch, tall;   // pixels of a line and lines of an image, with the border
   size_t first, words;  // words of 32 channels that are there
 } SK_P(values);
+
+// Pixels of an image's side with what windows read before and behind it.
+SK_INLINE int32_t SK_P(bordered)(int32_t in, int32_t pad, int32_t out, int32_t stride, int32_t kernel) {
+  const int32_t read = (out - 1) * stride + kernel, own = pad + in;
+  return own > read ? own : read;
+}
 
 // A chunk's lines begin with that of its first window and end with that of its last one.
 SK_INLINE size_t SK_P(value_lines)(const sk_window *w, size_t tall, size_t begin, size_t count, size_t *first) {
@@ -24,8 +30,8 @@ SK_INLINE size_t SK_P(value_lines)(const sk_window *w, size_t tall, size_t begin
 static int SK_P(begin_values)(const sk_weight_gradient *g, SK_P(values) * v) {
   const sk_window *w = &g->window;
   if (g->images || w->kernel_height * w->kernel_width < 4) return 0;
-  v->pitch = (size_t)SK_NAME(bordered)(w->in_width, w->pad_left, w->out_width, w->stride_width, w->kernel_width);
-  v->tall = (size_t)SK_NAME(bordered)(w->in_height, w->pad_top, w->out_height, w->stride_height, w->kernel_height);
+  v->pitch = (size_t)SK_P(bordered)(w->in_width, w->pad_left, w->out_width, w->stride_width, w->kernel_width);
+  v->tall = (size_t)SK_P(bordered)(w->in_height, w->pad_top, w->out_height, w->stride_height, w->kernel_height);
   // Lines of windows, and what is between images.
   const size_t rows = SK_GRADIENT_STEPS * SK_STEP, plane = (size_t)w->out_height * (size_t)w->out_width;
   const size_t step = (size_t)w->stride_height, read = (size_t)w->out_height * step;
@@ -110,20 +116,20 @@ SK_INLINE void SK_P(gather_values)(const sk_weight_gradient *g, const SK_P(value
   const size_t from = (tap / width * v->pitch + tap % width) * pixel + (half - v->first * 2) * 16 * SK_VALUE_BYTES;
   const char *const *rows = v->rows;
 #if SK_STEP == 4
-  const __m512i order = (__m512i)(SK_NAME(order_of_bytes)){
-      0,  16, 32, 48, 1,  17, 33, 49, 2,  18, 34, 50, 3,  19, 35, 51, 4,  20, 36, 52, 5,  21,
-      37, 53, 6,  22, 38, 54, 7,  23, 39, 55, 8,  24, 40, 56, 9,  25, 41, 57, 10, 26, 42, 58,
-      11, 27, 43, 59, 12, 28, 44, 60, 13, 29, 45, 61, 14, 30, 46, 62, 15, 31, 47, 63};
+  // Four channels of all rows to a lane, then the rows of each channel side by side: not every AVX-512 has vpermb.
+  const __m512i lanes = (__m512i)(sk_u32){0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+  const __m512i order = _mm512_broadcast_i32x4(
+      _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
   for (size_t s = 0; s < steps; ++s, rows += 4, to += stride) {
     __m512i all = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(rows[0] + from)));
     all = _mm512_inserti32x4(all, _mm_loadu_si128((const __m128i *)(rows[1] + from)), 1);
     all = _mm512_inserti32x4(all, _mm_loadu_si128((const __m128i *)(rows[2] + from)), 2);
     all = _mm512_inserti32x4(all, _mm_loadu_si128((const __m128i *)(rows[3] + from)), 3);
-    _mm512_storeu_si512(to, _mm512_permutexvar_epi8(order, all));
+    _mm512_storeu_si512(to, _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, all), order));
   }
 #else
-  const __m512i order =
-      (__m512i)(SK_NAME(order_of_words)){0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+  typedef uint16_t words __attribute__((vector_size(64)));
+  const __m512i order = (__m512i)(words){0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
                                          8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   for (size_t s = 0; s < steps; ++s, rows += 2, to += stride) {
     const __m256i low = _mm256_loadu_si256((const __m256i *)(rows[0] + from));
