@@ -165,7 +165,7 @@ size_t sk_gradient_scratch_bytes(size_t filters, size_t channels, size_t taps) {
   const size_t sums = block > SK_GRADIENT_SUM_BYTES ? block : SK_GRADIENT_SUM_BYTES;
   const size_t weights = 4 * SK_GRADIENT_STEPS * widest * sizeof(void *) + sums;
   const size_t inputs = SK_GRADIENT_PIXELS * (sizeof(void *) + 16 + widest * vector) + widest * vector + 64;
-  // By tiles: the values of a chunk, up to 2 bytes for each of the 32 channels of a word.
+  // On AVX-512: the values of a chunk, up to 2 bytes for each of the 32 channels of a word.
   const size_t values = SK_VALUE_PIXELS * ((channels + 31) / 32) * 64;
   const size_t products = panel + (weights + values > inputs ? weights + values : inputs);
   // By lookup: tables of 4 or 5 filters, sums of pixels, sums between passes in blocks of up to 3 vectors, a row of

@@ -7,7 +7,9 @@ import SignetTraining
 
 extension TrainCommand {
   /// A new run's configuration from the options, and its training images.
-  func fresh(shards: Int, skipped: SkippedImages?) throws -> (RunConfiguration, any ImageSource) {
+  func fresh(
+    shards: Int, distillation: Distillation?, skipped: SkippedImages?
+  ) throws -> (RunConfiguration, any ImageSource) {
     let spec = try data.spec()
     let file = try NetworkFile(network ?? "", width: width.width)
     let method = try adjusted(Method.named(self.method.method ?? Method.tang.name))
@@ -20,7 +22,7 @@ extension TrainCommand {
       seed: seed, precision: precision ?? RunConfiguration.defaultPrecision(of: method),
       augmentation: (augmentation ?? spec.usualAugmentation(of: images.layout)).description,
       shards: shards > 1 ? shards : nil, syncBatchNorm: sharding.syncBatchNorm ? true : nil,
-      dataDigest: images.digest, skipUnreadable: data.skipUnreadable)
+      dataDigest: images.digest, skipUnreadable: data.skipUnreadable, distillation: distillation)
     return (configuration, images)
   }
 
@@ -116,6 +118,10 @@ extension TrainCommand {
     try check("--seed", seed, stored.seed)
     try check("--shards", sharding.shards, stored.shards ?? 1)
     try check("--sync-batchnorm", sharding.syncBatchNorm ? true : nil, stored.syncBatchNorm ?? false)
+    // Another path may lead to the same teacher, which is known by its digest.
+    try check("--teacher", stored.distillation == nil ? teaching.teacher : nil, nil)
+    try check("--teacher-weight", teaching.teacherWeight, stored.distillation?.weight)
+    try check("--teacher-temperature", teaching.teacherTemperature, stored.distillation?.temperature)
     try check("--precision", precision?.rawValue, (stored.precision ?? .float32).rawValue)
   }
 }

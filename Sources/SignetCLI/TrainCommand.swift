@@ -72,6 +72,7 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Go on where the run in --output stopped; options are the run's own.")
   var resume = false
 
+  @OptionGroup var teaching: TeacherOptions
   @OptionGroup var sharding: ShardOptions
   @OptionGroup var checkpoints: CheckpointOptions
   @OptionGroup var threads: ThreadOptions
@@ -80,6 +81,7 @@ struct TrainCommand: ParsableCommand {
   func validate() throws {
     try Launch.current.check()
     try sharding.checkSuffice()
+    if !resume { try teaching.checkAreTogether() }
     try checkNothingIsMissing()
     if let epochs, !(1...1_000_000).contains(epochs) {
       throw ValidationError("--epochs \(epochs): give a number from 1 to 1000000")
@@ -133,9 +135,14 @@ struct TrainCommand: ParsableCommand {
     let skips = stored.map { $0.configuration.skipUnreadable == true } ?? data.skipUnreadable
     let skipped = skips ? SkippedImages(continuing: resume ? folder.skippedText : "") : nil
     DataMemory.share(among: Launch.current.localRanks)
+    // A run that is finished needs none.
+    let isFinished = stored?.isFinished ?? false
+    let teacher = isFinished ? nil : try teaching.model(of: stored?.configuration.distillation)
     var (configuration, images) = try ranks.firstThenOthers {
       try stored.map { try resumed($0.configuration, skipped: skipped) }
-        ?? fresh(shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64), skipped: skipped)
+        ?? fresh(
+          shards: sharding.count(ranks: ranks.count, batchSize: batchSize ?? 64),
+          distillation: teaching.distillation(by: teacher), skipped: skipped)
     }
     var hasOtherShards = false
     if var trainer = stored, ranks.count > trainer.configuration.shards ?? 1 {
@@ -150,7 +157,8 @@ struct TrainCommand: ParsableCommand {
     }
     let group = try ranks.group(configuration)
     let job = try TrainingJob(
-      folder: folder, configuration: configuration, images: images, stored: stored, crew: crew, group: group,
+      folder: folder, configuration: configuration, images: images, stored: stored, teacher: teacher,
+      crew: crew, group: group,
       hasOtherShards: hasOtherShards, skipped: skipped)
     let progress = ProgressLine(
       epochs: configuration.epochs, stepsPerEpoch: job.stepsPerEpoch, firstStep: job.trainer.step)
@@ -165,7 +173,7 @@ struct TrainCommand: ParsableCommand {
         started: {
           guard ranks.isFirst else { return }
           print(
-            "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(group.map { "; \($0)" } ?? "")"
+            "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(configuration.distillation.map { ", teacher \($0.teacher)" } ?? "")\(group.map { "; \($0)" } ?? "")"
           )
           if isContinued {
             let (step, epoch) = (job.trainer.step, job.trainer.epoch + 1)

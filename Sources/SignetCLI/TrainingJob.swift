@@ -27,11 +27,12 @@ struct TrainingJob {
 
   /// Prepares a new run, or one that goes on from what its checkpoint holds; makes no file yet.
   ///
-  /// `images` are the data's training part, from which the configuration's share is held out; `skipped` is the list of unreadable
-  /// files that the folder keeps.
+  /// `images` are the data's training part, from which the configuration's share is held out; `teacher` is who the run learns from, if
+  /// its configuration says so; `skipped` is the list of unreadable files that the folder keeps.
   init(
     folder: RunFolder, configuration: RunConfiguration, images: any ImageSource, stored: Trainer?,
-    crew: Crew, group: ShardGroup? = nil, hasOtherShards: Bool = false, skipped: SkippedImages? = nil
+    teacher: CompactModel? = nil, crew: Crew, group: ShardGroup? = nil, hasOtherShards: Bool = false,
+    skipped: SkippedImages? = nil
   ) throws {
     self.folder = folder
     self.configuration = configuration
@@ -50,7 +51,9 @@ struct TrainingJob {
       )
     }
     isNew = stored == nil
-    trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
+    var trainer = try stored ?? Trainer(configuration, stepsPerEpoch: batches.loader.batchesPerEpoch)
+    if let teacher { try trainer.learn(from: Teacher(teacher, for: configuration, crew: crew)) }
+    self.trainer = trainer
     let (steps, partial) = (batches.loader.batchesPerEpoch, trainer.progress.steps)
     // After its last step an epoch may still lack its figures.
     guard partial <= steps, trainer.step == trainer.epoch * steps + partial else {

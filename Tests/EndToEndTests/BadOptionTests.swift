@@ -38,6 +38,8 @@ struct BadOptionTests {
         "--first-layer": ["binary"],
         "--width": ["0", "-1", "nan", "inf", "1e99", "65", "0.01", "wide", "0,5", ""],
         "--augmentation": ["", "all", "crop:0", "crop:-1", "crop:x", "flip:1", "crop-flip:\(Self.tooLarge)"],
+        "--teacher-weight": ["0", "-1", "1.1", "nan", "inf", "half", ""],
+        "--teacher-temperature": ["0", "-1", "101", "nan", "inf", "hot", ""],
         "--data-root": ["."],
         "--nonsense": ["1"],
       ], in: folder)

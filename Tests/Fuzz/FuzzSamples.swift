@@ -62,7 +62,8 @@ extension FuzzParser {
       RunConfiguration(
         data: "made-up", network: network, method: method,
         preprocessing: method.firstLayer == .int8 ? preprocessing.withByteZero : preprocessing,
-        classNames: ["a", "b"], epochs: 4, batchSize: 8, validation: 0, seed: 7),
+        classNames: ["a", "b"], epochs: 4, batchSize: 8, validation: 0, seed: 7,
+        distillation: Distillation(teacher: "teacher.signet", digest: "0123")),
       stepsPerEpoch: 3)
   }
 

@@ -50,7 +50,7 @@ struct GradientRun {
     defer { withExtendedLifetime((codes, levels, dw)) {} }
     return withUnsafePointer(
       to: weightCall(0, codes: codes.pointer, levels: levels.pointer, dw: dw.pointer)
-    ) { table.product(precision).weight_columns($0) > 4 }
+    ) { table.product(precision).weight_columns($0).by_lookup }
   }
 
   private func weightCall(

@@ -10,8 +10,9 @@ import Testing
     var method = Method.tang
     var precision = Precision.float32
     var synchronizes = true
+    var isTaught = false
     var testDescription: String {
-      "\(method.name) \(method.binarizations) \(precision) \(synchronizes ? "synchronised" : "local")"
+      "\(method.name) \(method.binarizations) \(precision) \(synchronizes ? "synchronised" : "local")\(isTaught ? " taught" : "")"
     }
   }
 
@@ -29,6 +30,7 @@ import Testing
       all.append(Setting(method: method))
       all.append(Setting(method: method, precision: .int8, synchronizes: false))
     }
+    all.append(Setting(method: two, isTaught: true))
     return all
   }
 
@@ -49,6 +51,8 @@ import Testing
   ) throws -> Outcome {
     var configuration = DeterminismTests.configuration(setting.method)
     configuration.method.learningRate = rate
+    let teacher = try setting.isTaught ? TeacherTests.model() : nil
+    configuration.distillation = teacher.map { Distillation(teacher: "teacher", digest: $0.digest) }
     let start = configuration
     let outcomes = ThreadRanks.run(ranks) { rank in
       let group =
@@ -61,6 +65,7 @@ import Testing
       var trainer =
         try stored.map { try Checkpoint(bytes: $0, path: "stored").trainer }
         ?? Trainer(start, stepsPerEpoch: 9)
+      if let teacher { try trainer.learn(from: Teacher(teacher, for: start, crew: context.crew)) }
       var outcome = Outcome(checkpoint: [], losses: [], correct: [], gradients: [], statistics: [])
       let own = group.map { $0.images(of: $0.own, batch: images.count) } ?? 0..<images.count
       for _ in 0..<steps {

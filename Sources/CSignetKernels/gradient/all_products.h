@@ -62,9 +62,9 @@ SK_INLINE sk_f32 SK_NAME(dot_pairs)(sk_f32 sum, sk_u32 panel, uint32_t word) {
 #undef SK_SUM
 #undef SK_SCALAR
 
-static size_t SK_NAME(weight_columns)(const sk_weight_gradient *g) {
+static sk_column_counts SK_NAME(weight_columns)(const sk_weight_gradient *g) {
   (void)g;
-  return 4;
+  return (sk_column_counts){.usual = 4, .fewest = 4};
 }
 
 #ifdef SK_REAL_LOOKUP
@@ -81,8 +81,9 @@ static void SK_NAME(weight_gradient_any_bfloat16)(const sk_weight_gradient *g, s
   }
 }
 
-static size_t SK_NAME(weight_columns_any_bfloat16)(const sk_weight_gradient *g) {
-  return SK_NAME(fits_of_reals)(g) ? SK_LOOKUP_VECTORS : SK_NAME(weight_columns_bfloat16)(g);
+static sk_column_counts SK_NAME(weight_columns_any_bfloat16)(const sk_weight_gradient *g) {
+  if (!SK_NAME(fits_of_reals)(g)) return SK_NAME(weight_columns_bfloat16)(g);
+  return (sk_column_counts){.usual = SK_LOOKUP_VECTORS, .fewest = SK_LOOKUP_FEWEST_COLUMNS, .by_lookup = true};
 }
 
 static void SK_NAME(input_gradient_any_bfloat16)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {
@@ -108,10 +109,12 @@ static void SK_NAME(weight_gradient_any_int8)(const sk_weight_gradient *g, size_
   }
 }
 
-static size_t SK_NAME(weight_columns_any_int8)(const sk_weight_gradient *g) {
+static sk_column_counts SK_NAME(weight_columns_any_int8)(const sk_weight_gradient *g) {
   if (!SK_NAME(fits_of_bytes)(g)) return SK_NAME(weight_columns_int8)(g);
   const size_t columns = SK_NAME(channel_columns_of_bytes)(g);
-  return SK_LOOKUP_VECTORS * columns / ((columns + 1) / 2);
+  return (sk_column_counts){.usual = SK_LOOKUP_VECTORS * columns / ((columns + 1) / 2),
+                            .fewest = SK_LOOKUP_FEWEST_COLUMNS,
+                            .by_lookup = true};
 }
 
 static void SK_NAME(input_gradient_any_int8)(const sk_input_gradient *g, size_t begin, size_t end, void *scratch) {

@@ -3,7 +3,8 @@
 // dW[f][tap][c] = sum over output pixels of dY[pixel][f] * H[pixel under the tap][c], with H the binarized input.
 //
 // A block of up to SK_GRADIENT_VECTORS columns (one is 16 channels of a tap) goes over all rows in chunks: its bits
-// are expanded once for all filters. Every sum runs over the rows in order, whatever the blocks.
+// are expanded once for all filters, from a chunk's values where weight_values.h has them. Every sum runs over the rows
+// in order, whatever the blocks.
 
 // One half word a plane for each row of the chunk that a tap reads; null outside the image. Line by line of the output,
 // since a line's rows read pixels that lie equally far apart.
@@ -40,15 +41,16 @@ static void SK_P(tap_rows)(const sk_weight_gradient *g, size_t tap, size_t begin
 
 #if SK_HAS_VALUES
 #include "weight_values.h"
-
-// Columns are [half][tap], so that those that share a pass are few channels.
-SK_INLINE size_t SK_P(tap_of)(size_t column, size_t taps, size_t halves) { return (void)halves, column % taps; }
-SK_INLINE size_t SK_P(half_of)(size_t column, size_t taps, size_t halves) { return (void)halves, column / taps; }
-#else
-// Columns are [tap][half].
-SK_INLINE size_t SK_P(tap_of)(size_t column, size_t taps, size_t halves) { return (void)taps, column / halves; }
-SK_INLINE size_t SK_P(half_of)(size_t column, size_t taps, size_t halves) { return (void)taps, column % halves; }
 #endif
+
+// Columns of values are [half][tap], so that those that share a pass are few channels; others are [tap][half], since a
+// tap's rows are found once for all its halves.
+SK_INLINE size_t SK_P(tap_of)(size_t column, size_t taps, size_t halves, int has_values) {
+  return has_values ? column % taps : column / halves;
+}
+SK_INLINE size_t SK_P(half_of)(size_t column, size_t taps, size_t halves, int has_values) {
+  return has_values ? column / taps : column % halves;
+}
 
 #if SK_TILED
 #include "weight_tiles.h"
@@ -76,7 +78,7 @@ SK_INLINE void SK_P(weight_tiles)(const sk_weight_gradient *g, int width, const 
 
 // What the sums of a block of columns amount to; `add` where rows before them have been written already.
 static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int width, size_t first_tile,
-                                 size_t end_tile, const SK_SUM *sums, int add, int last) {
+                                 size_t end_tile, const SK_SUM *sums, int has_values, int add, int last) {
   // Columns of reals run on over the taps.
   const size_t all_taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
   const size_t taps = g->images ? 1 : all_taps, channels = g->images ? all_taps * g->channels : g->channels;
@@ -84,8 +86,8 @@ static void SK_P(finish_weights)(const sk_weight_gradient *g, size_t column, int
   const size_t end = end_tile * SK_GRADIENT_ROWS < g->filters ? end_tile * SK_GRADIENT_ROWS : g->filters;
   for (size_t f = first_tile * SK_GRADIENT_ROWS; f < end; ++f, sums += width) {
     for (int v = 0; v < width; ++v) {
-      const size_t tap = SK_P(tap_of)(column + (size_t)v, taps, columns);
-      const size_t c = SK_P(half_of)(column + (size_t)v, taps, columns) * SK_LANES;
+      const size_t tap = SK_P(tap_of)(column + (size_t)v, taps, columns, has_values);
+      const size_t c = SK_P(half_of)(column + (size_t)v, taps, columns, has_values) * SK_LANES;
       const uint32_t count = SK_NAME(lanes_left)(channels, c);
       float *to = g->dw + (f * taps + tap) * channels + c;
 #if SK_STEP == 4
@@ -111,8 +113,8 @@ typedef struct SK_P(weight_workspace) {
   size_t taps[SK_GRADIENT_VECTORS];  // whose rows they are, plus 1
   uint32_t *panel;        // of a block
   SK_SUM *sums;           // of all blocks that share a pass over the rows
-#if SK_HAS_VALUES
   int has_values;
+#if SK_HAS_VALUES
   SK_P(values) values;
 #endif
 } SK_P(weight_workspace);
@@ -124,8 +126,8 @@ static void SK_P(expand_columns)(const sk_weight_gradient *g, const SK_P(level_t
   const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
   const size_t steps = (count + SK_STEP - 1) / SK_STEP;
   for (int v = 0; v < width; ++v) {
-    const size_t tap = SK_P(tap_of)(column + (size_t)v, taps, columns);
-    const size_t half = SK_P(half_of)(column + (size_t)v, taps, columns);
+    const size_t tap = SK_P(tap_of)(column + (size_t)v, taps, columns, w->has_values);
+    const size_t half = SK_P(half_of)(column + (size_t)v, taps, columns, w->has_values);
 #if SK_HAS_VALUES
     if (w->has_values) {
       SK_P(gather_values)(g, &w->values, tap, half, steps, (size_t)width * SK_LANES, w->panel + v * SK_LANES);
@@ -175,10 +177,11 @@ SK_INLINE size_t SK_P(pass_columns)(size_t rows) {
 
 #if SK_HAS_VALUES && !SK_TILED
 // Columns of a task: a word of channels at all taps, whose values it makes.
-static size_t SK_P(weight_columns)(const sk_weight_gradient *g) {
+static sk_column_counts SK_P(weight_columns)(const sk_weight_gradient *g) {
   SK_P(values) values;
   const size_t taps = (size_t)g->window.kernel_height * (size_t)g->window.kernel_width;
-  return SK_P(begin_values)(g, &values) ? 2 * taps : SK_GRADIENT_VECTORS;
+  const size_t usual = SK_P(begin_values)(g, &values) ? 2 * taps : SK_GRADIENT_VECTORS;
+  return (sk_column_counts){.usual = usual, .fewest = SK_GRADIENT_VECTORS};
 }
 #endif
 
@@ -226,7 +229,8 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
         const int width = (int)(to - from);
         SK_SUM *sums = w.sums + sum_rows * from;
         if (full) {
-          SK_P(finish_weights)(g, pass + from, width, first_tile, end_tile, sums + lead * (to - from), added, 0);
+          SK_P(finish_weights)(g, pass + from, width, first_tile, end_tile, sums + lead * (to - from), w.has_values,
+                                added, 0);
           memset(sums, 0, sum_rows * (to - from) * sizeof(SK_SUM));
         }
 #if SK_STEP < 4
@@ -244,7 +248,7 @@ static void SK_P(weight_gradient)(const sk_weight_gradient *g, size_t first_colu
     for (size_t b = 0; b < blocks; ++b) {
       const size_t from = columns * b / blocks, to = columns * (b + 1) / blocks;
       SK_P(finish_weights)(g, pass + from, (int)(to - from), first_tile, end_tile,
-                           w.sums + sum_rows * from + lead * (to - from), added, 1);
+                           w.sums + sum_rows * from + lead * (to - from), w.has_values, added, 1);
     }
     pass += columns;
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The values of a binarized input for dW, on AVX-512. For a chunk of rows its pixels' bits are expanded once for all
-// taps: [line][pixel][channel], bytes or bfloat16, with a border of zeros, so that a tap is a distance. Rows of four, or
-// two, are then laid side by side. That is worth while for kernels of several taps.
+// taps of a pass: [line][pixel][channel], bytes or bfloat16, with a border of zeros, so that a tap is a distance. Rows
+// of four, or two, are then laid side by side. That is worth while for kernels of several taps.
 
 #define SK_VALUE_BYTES (4 / SK_STEP)
 
@@ -116,21 +116,33 @@ SK_INLINE void SK_P(gather_values)(const sk_weight_gradient *g, const SK_P(value
   const size_t from = (tap / width * v->pitch + tap % width) * pixel + (half - v->first * 2) * 16 * SK_VALUE_BYTES;
   const char *const *rows = v->rows;
 #if SK_STEP == 4
-  // Four channels of all rows to a lane, then the rows of each channel side by side: not every AVX-512 has vpermb.
+  // The rows of each channel side by side, by vpermb where it is there; else four channels of all rows to a lane first.
+#if SK_TILED
+  typedef uint8_t bytes __attribute__((vector_size(64)));
+  const __m512i order =
+      (__m512i)(bytes){0,  16, 32, 48, 1,  17, 33, 49, 2,  18, 34, 50, 3,  19, 35, 51, 4,  20, 36, 52, 5,  21,
+                       37, 53, 6,  22, 38, 54, 7,  23, 39, 55, 8,  24, 40, 56, 9,  25, 41, 57, 10, 26, 42, 58,
+                       11, 27, 43, 59, 12, 28, 44, 60, 13, 29, 45, 61, 14, 30, 46, 62, 15, 31, 47, 63};
+#else
   const __m512i lanes = (__m512i)(sk_u32){0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
-  const __m512i order = _mm512_broadcast_i32x4(
-      _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+  const __m512i order =
+      _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+#endif
   for (size_t s = 0; s < steps; ++s, rows += 4, to += stride) {
     __m512i all = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(rows[0] + from)));
     all = _mm512_inserti32x4(all, _mm_loadu_si128((const __m128i *)(rows[1] + from)), 1);
     all = _mm512_inserti32x4(all, _mm_loadu_si128((const __m128i *)(rows[2] + from)), 2);
     all = _mm512_inserti32x4(all, _mm_loadu_si128((const __m128i *)(rows[3] + from)), 3);
+#if SK_TILED
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi8(order, all));
+#else
     _mm512_storeu_si512(to, _mm512_shuffle_epi8(_mm512_permutexvar_epi32(lanes, all), order));
+#endif
   }
 #else
-  typedef uint16_t words __attribute__((vector_size(64)));
-  const __m512i order = (__m512i)(words){0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-                                         8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  typedef uint16_t shorts __attribute__((vector_size(64)));
+  const __m512i order = (__m512i)(shorts){0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                          8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
   for (size_t s = 0; s < steps; ++s, rows += 2, to += stride) {
     const __m256i low = _mm256_loadu_si256((const __m256i *)(rows[0] + from));
     const __m256i high = _mm256_loadu_si256((const __m256i *)(rows[1] + from));

@@ -19,7 +19,7 @@
 #define SK_TILE_BLOCKS (SK_GRADIENT_STEPS / 16)
 /// Bytes of sums that a pass over the rows keeps for the weights' gradient: a part of the second-level cache.
 #define SK_GRADIENT_SUM_BYTES 393216
-/// Pixels, with a border, whose values a weight gradient by tiles has at hand at a time.
+/// Pixels, with a border, whose values a weight gradient on AVX-512 has at hand at a time.
 #define SK_VALUE_PIXELS 1536
 /// The greatest magnitude of a gradient in bytes; below 127, so that rounding up never reaches 128.
 #define SK_GRADIENT_LIMIT 126.999f
@@ -154,14 +154,21 @@ typedef struct sk_input_gradient {
   uint32_t pixel_stride;
 } sk_input_gradient;
 
+/// About how many columns a call of a weight gradient should have where there are enough, and the fewest.
+typedef struct sk_column_counts {
+  size_t usual;   ///< fewer make the same tables or values again
+  size_t fewest;  ///< for the sake of more calls
+  bool by_lookup; ///< groups of rows are added up by themselves
+} sk_column_counts;
+
 /// The products of a training step in one precision.
 typedef struct sk_products {
   /// Columns [first, end) of dW, 16 channels of a tap each (of reals: 16 places of the patch), tiles of
   /// SK_GRADIENT_ROWS filters [first_tile, end_tile).
   void (*weight_gradient)(const sk_weight_gradient *, size_t first_column, size_t end_column, size_t first_tile,
                           size_t end_tile, void *scratch);
-  /// About how many columns a call for this layer should have: fewer make the same tables, or expand as much.
-  size_t (*weight_columns)(const sk_weight_gradient *);
+  /// How many columns a call for this layer should have.
+  sk_column_counts (*weight_columns)(const sk_weight_gradient *);
   /// Input pixels [begin, end) of the whole batch.
   void (*input_gradient)(const sk_input_gradient *, size_t begin, size_t end, void *scratch);
   /// Bytes of the panel with which this layer's input gradient is faster; 0 if it wants none.

@@ -20,6 +20,8 @@ public struct CompactModel: Sendable {
   public let fileBytes: Int
   /// Bytes of the file that are not tensors: the header with all descriptions.
   package let headerBytes: Int
+  /// A digest of the whole file: of its header, in which that of the data is.
+  package let digest: String
   /// Bytes of each tensor in the file.
   package let tensorBytes: [String: Int]
   package let operators: [Operator]
@@ -55,6 +57,7 @@ public struct CompactModel: Sendable {
       throw file.failure(.badMetadata, "the network's name or its method is missing")
     }
     (self.network, self.method) = (network, method)
+    digest = file.digest
     preprocessing = try file.decoded("preprocessing", as: Preprocessing.self)
     classNames = archive.metadata["classes"] == nil ? [] : try file.decoded("classes", as: [String].self)
     operators = try file.decoded("operators", as: [Operator].self)

@@ -10,6 +10,8 @@ import Foundation
 package struct TypedArchive {
   private let archive: TensorArchive
   private let advice: String
+  /// A digest of the whole file: of its header, in which that of the data is.
+  package let digest: String
 
   /// Checks the metadata that all our formats have; `advice` ends the messages, it says what to do.
   ///
@@ -19,6 +21,7 @@ package struct TypedArchive {
   ) throws {
     self.archive = archive
     self.advice = advice
+    digest = archive.metadata[HeaderDigest.key]?.lowercased() ?? ""
     guard archive.metadata["format"] == format else {
       throw ModelFormatError(.unsupported, notThisFormat, path: archive.path)
     }
@@ -30,7 +33,7 @@ package struct TypedArchive {
         .unsupportedVersion,
         "the file has format version \(version), this build reads 1…\(newestVersion); update Signet")
     }
-    guard archive.metadata["sha256"] != nil, archive.metadata[HeaderDigest.key] != nil else {
+    guard archive.metadata["sha256"] != nil, !digest.isEmpty else {
       throw failure(.badMetadata, "the checksum is missing")
     }
   }

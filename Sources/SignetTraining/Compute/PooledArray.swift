@@ -29,6 +29,11 @@ package struct PooledArray<Element: BitwiseCopyable & Sendable>: Sendable {
     PooledArray(memory: memory, start: start + index * count, count: count)
   }
 
+  /// The numbers of a range.
+  package func slice(_ range: Range<Int>) -> PooledArray {
+    PooledArray(memory: memory, start: start + range.lowerBound, count: range.count)
+  }
+
   package func fill(_ value: Element) { pointer.update(repeating: value, count: count) }
 
   package var array: [Element] { indices.map { self[$0] } }

@@ -81,9 +81,10 @@ struct BinaryGradient {
           sums: part.bytes.map { UnsafePointer($0.sums.pointer) },
           dw: target + group * filters * window.taps * channels)
         withUnsafePointer(to: call) { call in
+          let counts = product.weight_columns(call)
           let tasks = WeightGradientTasks(
-            columns: columns, filters: filters, threads: context.crew.pool.threads,
-            width: product.weight_columns(call))
+            columns: columns, filters: filters, threads: context.crew.pool.threads, width: counts.usual,
+            fewest: counts.fewest)
           tasks.run(on: context) { columns, tiles, worker in
             product.weight_gradient(
               call, columns.lowerBound, columns.upperBound, tiles.lowerBound, tiles.upperBound,

@@ -12,8 +12,8 @@ package struct WeightGradientTasks {
   private let pieces: Int
   private let slices: Int
 
-  /// `width` is how many columns a task should have about, where there are that many.
-  package init(columns: Int, filters: Int, threads: Int, width: Int = 4) {
+  /// `width` is how many columns a task should have about, where there are that many, and `fewest` how many at least.
+  package init(columns: Int, filters: Int, threads: Int, width: Int = 4, fewest: Int = 4) {
     self.columns = columns
     tiles = (filters + Int(SK_GRADIENT_ROWS) - 1) / Int(SK_GRADIENT_ROWS)
     guard threads > 1 else {
@@ -22,9 +22,9 @@ package struct WeightGradientTasks {
     }
     // A slice of the filters must be worth the expansion of its columns' bits.
     let mostSlices = max(1, min(threads, tiles / 8))
-    // Narrower where threads would have no task else, but no narrower than tables are worth.
+    // Narrower where threads would have no task else.
     let share = (columns * mostSlices + threads - 1) / threads
-    let own = max(min(width, share), min(width, Int(SK_LOOKUP_FEWEST_COLUMNS)))
+    let own = max(min(width, share), min(width, fewest))
     let blocks = (columns + own - 1) / own
     pieces = blocks >= 4 * threads ? 4 * threads : blocks
     // Filters are split as well where columns alone don't share out evenly.

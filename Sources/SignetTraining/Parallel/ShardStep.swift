@@ -22,6 +22,9 @@ struct ShardStep: Sendable {
   let statistics: [[Float]]
   /// Images of the batch, and the first of them that is this rank's.
   let (whole, firstImage): (Int, Int)
+  /// The teacher's logits of this rank's images, if there is one.
+  let teacherLogits: PooledArray<Float>?
+  let distillation: Distillation?
   /// What random rounding derives from.
   let seed: SplitMix64
 
@@ -41,8 +44,12 @@ struct ShardStep: Sendable {
         values = statistics[next]
         next += 1
       }
+      let classes = (teacherLogits?.count ?? 0) / batch.labels.count
       let (loss, correct) = try gradients(
-        &network, x, labels: Array(batch.labels[local]), shard: shard, on: part)
+        &network, x, labels: Array(batch.labels[local]),
+        teacherLogits: teacherLogits?.slice(local.lowerBound * classes..<local.upperBound * classes),
+        shard: shard, on: part
+      )
       var after: [[Float]] = []
       network.forEachStatistic { after.append($1) }
       let differing = group.synchronizesNorm ? [] : after.joined().map(Double.init)
@@ -51,7 +58,9 @@ struct ShardStep: Sendable {
   }
 
   private func gradients(
-    _ network: inout Sequential, _ x: Tensor, labels: [Int32], shard: Shard, on context: ComputeContext
+    _ network: inout Sequential, _ x: Tensor, labels: [Int32], teacherLogits: PooledArray<Float>?,
+    shard: Shard,
+    on context: ComputeContext
   ) throws -> (loss: Double, correct: Int) {
     let (logits, tape): (Tensor, Sequential.Tape)
     do {
@@ -59,7 +68,8 @@ struct ShardStep: Sendable {
     } catch is NotFinite {
       throw try badLayer(of: network, x, shard: shard, on: context)
     }
-    let (loss, gradient, correct) = CrossEntropy.evaluate(logits, labels: labels, batch: whole, on: context)
+    let (loss, gradient, correct) = Trainer.loss(
+      of: logits, labels: labels, teacherLogits: teacherLogits, by: distillation, batch: whole, on: context)
     guard loss.isFinite else {
       // Other shards may be at their backward pass: this one looks by itself, with statistics of its own.
       throw BadLayer(

@@ -39,13 +39,15 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
   package var dataDigest: String?
   /// Whether image files that can't be read are passed over; nil, as in files from before, is not.
   package var skipUnreadable: Bool?
+  /// The teacher that the run learns from beside the labels; nil if there is none.
+  package var distillation: Distillation?
 
   package init(
     data: String, network: NetworkDescription, method: Method, preprocessing: Preprocessing,
     classNames: [String],
     epochs: Int, batchSize: Int, validation: Int, seed: UInt64, precision: Precision? = nil,
     augmentation: String? = nil, shards: Int? = nil, syncBatchNorm: Bool? = nil, dataDigest: String? = nil,
-    skipUnreadable: Bool = false
+    skipUnreadable: Bool = false, distillation: Distillation? = nil
   ) {
     self.data = data
     self.network = network
@@ -63,6 +65,7 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
     self.dataDigest = dataDigest
     // Written only where it is so, as the others are.
     self.skipUnreadable = skipUnreadable ? true : nil
+    self.distillation = distillation
   }
 
   /// What new runs take: 8 bits where the method has bits, fp32 for what it is compared with.
@@ -97,6 +100,7 @@ package struct RunConfiguration: Codable, Hashable, Sendable {
       )
     }
     _ = try method.validated()
+    _ = try distillation?.validated()
     return self
   }
 

@@ -7,9 +7,10 @@ import Signet
 /// Each shard is computed as a batch of its own, but for what is measured on all of them: the loss's mean, and with
 /// synchronised statistics BatchNorm's and the β of binarizations. Running statistics are the mean of the shards'.
 extension Trainer {
-  /// Fills in the gradients of the whole batch, of which `batch` has this rank's images.
+  /// Fills in the gradients of the whole batch, of which `batch` has this rank's images, and `teacherLogits` their logits by the teacher.
   mutating func shardedGradients(
-    of batch: TrainingBatch, in group: ShardGroup, on context: ComputeContext
+    of batch: TrainingBatch, teacherLogits: PooledArray<Float>?, in group: ShardGroup,
+    on context: ComputeContext
   ) throws -> (loss: Double, correct: Int) {
     let whole = batch.wholeCount
     let own = group.images(of: group.own, batch: whole)
@@ -26,6 +27,7 @@ extension Trainer {
     nonisolated(unsafe) let batch = batch
     let step = ShardStep(
       group: group, networks: networks, statistics: before, whole: whole, firstImage: own.lowerBound,
+      teacherLogits: teacherLogits, distillation: configuration.distillation,
       seed: SplitMix64(seed: configuration.seed, stream: 0x2000 + UInt64(self.step)))
     let results: [ShardStep.Result]
     do {

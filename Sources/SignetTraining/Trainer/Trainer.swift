@@ -39,6 +39,8 @@ package struct Trainer: Sendable {
   package private(set) var progress = EpochProgress()
   /// The step that the last checkpoint was saved at.
   package var savedStep = 0
+  /// Who the run learns from, if its configuration says so.
+  private var teacher: Teacher?
   /// Where a batch is cut into shards: the network of each.
   private var shardNetworks: ShardNetworks?
 
@@ -72,6 +74,15 @@ package struct Trainer: Sendable {
     adam.step = step
   }
 
+  /// Gives a run that learns from a teacher its own, before its first step here.
+  package mutating func learn(from teacher: Teacher) throws {
+    guard teacher.distillation == configuration.distillation else {
+      throw TrainingError(
+        .badRun, "the teacher is not the one that the run was started with; give it that")
+    }
+    self.teacher = teacher
+  }
+
   /// Lets the run pass over unreadable image files from now on; up to here there were none, so that nothing else changes.
   package mutating func skipUnreadable() {
     configuration.skipUnreadable = true
@@ -93,6 +104,9 @@ package struct Trainer: Sendable {
     if let label = batch.labels.first(where: { !(0..<classes).contains(Int($0)) }) {
       throw TrainingError(.badRun, "label \(label) is outside the \(classes) classes; check the data")
     }
+    guard (teacher == nil) == (configuration.distillation == nil) else {
+      throw TrainingError(.badRun, "the run learns from a teacher, which it was not given; give it that")
+    }
     let rate = schedule.rate(at: step)
     let (loss, correct) = try gradients(of: batch, from: inputs, on: context)
     let changes = try context.timed(.optimizer, of: "adam") {
@@ -110,7 +124,14 @@ package struct Trainer: Sendable {
   private mutating func gradients(
     of batch: TrainingBatch, from inputs: UnsafePointer<Float>, on context: ComputeContext
   ) throws -> (loss: Double, correct: Int) {
-    if let group = context.group { return try shardedGradients(of: batch, in: group, on: context) }
+    let teacherLogits = try teacher.map { teacher in
+      try context.timed(.forward, of: "teacher") {
+        try teacher.logits(of: inputs, images: batch.labels.count, on: context)
+      }
+    }
+    if let group = context.group {
+      return try shardedGradients(of: batch, teacherLogits: teacherLogits, in: group, on: context)
+    }
     // The batch outlives the step.
     let x = Tensor(images: batch.labels.count, shape: network.input, memory: Memory(borrowing: inputs))
     func forward() throws -> (logits: Tensor, tape: Sequential.Tape) {
@@ -121,11 +142,25 @@ package struct Trainer: Sendable {
       }
     }
     let (logits, tape) = try forward()
-    let (loss, gradient, correct) = CrossEntropy.evaluate(logits, labels: batch.labels, on: context)
+    let (loss, gradient, correct) = Self.loss(
+      of: logits, labels: batch.labels, teacherLogits: teacherLogits, by: configuration.distillation,
+      on: context)
     guard loss.isFinite else { throw notFinite(x, on: context) }
     var random = SplitMix64(seed: configuration.seed, stream: 0x2000 + UInt64(step))
     try network.backward(Gradient(gradient, key: random.next()), tape: consume tape, on: context)
     return (loss, correct)
+  }
+
+  /// The loss of logits, or what a shard's add to it.
+  static func loss(
+    of logits: Tensor, labels: [Int32], teacherLogits: PooledArray<Float>?, by distillation: Distillation?,
+    batch: Int? = nil, on context: ComputeContext
+  ) -> (loss: Double, gradient: Tensor, correct: Int) {
+    guard let teacherLogits, let distillation else {
+      return CrossEntropy.evaluate(logits, labels: labels, batch: batch, on: context)
+    }
+    return distillation.evaluate(
+      logits, teacher: teacherLogits, labels: labels, batch: batch, on: context)
   }
 
   /// The networks of this rank's shards.
