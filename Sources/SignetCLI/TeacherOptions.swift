@@ -8,7 +8,7 @@ import SignetTraining
 struct TeacherOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A compact model to learn from beside the labels, of any method and network, trained on the same classes.",
+      "A compact model (RUN/model.signet) to learn from beside the labels, of any method and network, trained on the same classes. With --resume: where it is now, if it moved.",
       valueName: "model"))
   var teacher: String?
 
@@ -43,6 +43,9 @@ struct TeacherOptions: ParsableArguments {
     guard teacher == nil, let first = given.first else { return }
     throw ValidationError("\(first.0) goes with --teacher; name a compact model, or leave it out")
   }
+
+  /// What a command that goes on with a run must say again: the run keeps the place that it was started with.
+  var repeated: String { teacher.map { " --teacher \($0)" } ?? "" }
 
   /// The teacher's file; of a run that goes on, the one that it was started with if no other place is given.
   func model(of stored: Distillation?) throws -> CompactModel? {

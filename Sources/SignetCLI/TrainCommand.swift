@@ -173,7 +173,7 @@ struct TrainCommand: ParsableCommand {
         started: {
           guard ranks.isFirst else { return }
           print(
-            "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(configuration.distillation.map { ", teacher \($0.teacher)" } ?? "")\(group.map { "; \($0)" } ?? "")"
+            "\(configuration.network.title) by \(configuration.method.name): \(counted(job.training.count, "image")), \(counted(job.stepsPerEpoch, "step")) an epoch, \(counted(crew.pool.threads, "thread")), seed \(configuration.seed); images of \(configuration.inputShape), augmentation \(job.batches.loader.augmentation)\(configuration.distillation.map { ", teacher \(teaching.teacher ?? $0.teacher)" } ?? "")\(group.map { "; \($0)" } ?? "")"
           )
           if isContinued {
             let (step, epoch) = (job.trainer.step, job.trainer.epoch + 1)
@@ -218,7 +218,7 @@ struct TrainCommand: ParsableCommand {
     }
     guard trainer.isFinished else {
       Self.tell(
-        "stopped after step \(trainer.step), in epoch \(trainer.epoch + 1) of \(configuration.epochs); signet train --resume --output \(output) goes on"
+        "stopped after step \(trainer.step), in epoch \(trainer.epoch + 1) of \(configuration.epochs); signet train --resume --output \(output)\(resume ? teaching.repeated : "") goes on"
       )
       throw ExitCode(130)
     }
