@@ -27,10 +27,10 @@ struct TeacherOptions: ParsableArguments {
   var teacherTemperature: Float?
 
   func validate() throws {
-    if let teacherWeight, !(teacherWeight > 0 && teacherWeight <= 1) {
+    if let teacherWeight, !Distillation.isWeight(teacherWeight) {
       throw ValidationError("--teacher-weight \(teacherWeight): give a number above 0 that is at most 1")
     }
-    if let teacherTemperature, !(teacherTemperature >= 0.1 && teacherTemperature <= 100) {
+    if let teacherTemperature, !Distillation.temperatures.contains(teacherTemperature) {
       throw ValidationError("--teacher-temperature \(teacherTemperature): give a number from 0.1 to 100")
     }
   }

@@ -24,6 +24,10 @@ package struct Distillation: Codable, Hashable, Sendable {
   /// What logits are divided by, `T`: at 1 the teacher's probabilities as they are, above it flatter ones.
   package var temperature: Float
 
+  /// Whether a share of the loss can be the teacher's.
+  package static func isWeight(_ weight: Float) -> Bool { weight > 0 && weight <= 1 }
+  /// Temperatures that softmax is of use at.
+  package static let temperatures: ClosedRange<Float> = 0.1...100
   /// Taken if not given.
   package static let (usualWeight, usualTemperature): (Float, Float) = (0.9, 2)
 
@@ -37,11 +41,11 @@ package struct Distillation: Codable, Hashable, Sendable {
 
   /// Checks what a file or a command line may have wrong.
   package func validated() throws -> Distillation {
-    guard weight > 0, weight <= 1 else {
+    guard Self.isWeight(weight) else {
       throw TrainingError(
         .badOption, "the teacher's weight is \(weight); give a number above 0 that is at most 1")
     }
-    guard temperature >= 0.1, temperature <= 100 else {
+    guard Self.temperatures.contains(temperature) else {
       throw TrainingError(
         .badOption, "the teacher's temperature is \(temperature); give a number from 0.1 to 100")
     }

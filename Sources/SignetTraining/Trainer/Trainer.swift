@@ -104,7 +104,7 @@ package struct Trainer: Sendable {
     if let label = batch.labels.first(where: { !(0..<classes).contains(Int($0)) }) {
       throw TrainingError(.badRun, "label \(label) is outside the \(classes) classes; check the data")
     }
-    guard (teacher == nil) == (configuration.distillation == nil) else {
+    guard configuration.distillation == nil || teacher != nil else {
       throw TrainingError(.badRun, "the run learns from a teacher, which it was not given; give it that")
     }
     let rate = schedule.rate(at: step)
